@@ -1,0 +1,1 @@
+"""The extractor contract; plugins import it from ``engine.plugins.extractors.pipeline``."""
