@@ -1,0 +1,1 @@
+"""Locked, offline, reproducible images: requirements, lock, wheel store, layers, base and build."""

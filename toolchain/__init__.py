@@ -1,0 +1,3 @@
+"""The Mixpeek plugin toolchain."""
+
+__version__ = "0.1.0"

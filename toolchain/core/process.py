@@ -25,7 +25,7 @@ _GRACE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Completed:
-    """How a program ended. ``returncode`` is negative for a signal; output beyond the limit is cut at its front."""
+    """How a program ended. ``returncode`` is negative for a signal; output past the limit loses its front."""
 
     argv: tuple[str, ...]
     returncode: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
@@ -26,18 +26,13 @@ class Phase:
 class Reporter(Protocol):
     """The listener that library calls accept."""
 
-    def phase(self, name: str) -> _PhaseContext:
+    def phase(self, name: str) -> AbstractContextManager[Phase]:
         """A context in which ``name`` is under way."""
         ...
 
     def say(self, message: str) -> None:
         """One line of talk."""
         ...
-
-
-class _PhaseContext(Protocol):
-    def __enter__(self) -> Phase: ...
-    def __exit__(self, *exc: object) -> bool | None: ...
 
 
 class SilentReporter:

@@ -1,7 +1,7 @@
 """How a processor is constructed from a step's settings.
 
-Published processors differ in their constructors: ``(config, progress_actor=None)``, ``(config)``, ``(config=None,
-**kwargs)`` and ``()`` all occur, so the signature decides what is passed.
+Published processors differ in their constructors: ``(config, progress_actor=None)``, ``(config)``,
+``(config=None, **kwargs)`` and ``()`` all occur, so the signature decides what is passed.
 """
 
 from __future__ import annotations
@@ -32,17 +32,13 @@ def construct_service(factory: Callable[..., Any], config: Any, progress_actor: 
     return service  # type: ignore[no-any-return]  # callable() narrows Any no further
 
 
-def _arguments(
-    factory: Callable[..., Any], config: Any, progress_actor: Any
-) -> tuple[list[Any], dict[str, Any]]:
+def _arguments(factory: Callable[..., Any], config: Any, progress_actor: Any) -> tuple[list[Any], dict[str, Any]]:
     parameters = _parameters(factory)
     if parameters is None:  # a built-in without a signature: the contract's first argument, nothing else
         return ([] if config is None else [config]), {}
     keywords: dict[str, Any] = {}
     any_keyword = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
-    named = {
-        p.name: p for p in parameters if p.kind in {Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY}
-    }
+    named = {p.name: p for p in parameters if p.kind in {Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY}}
     if "progress_actor" in named or any_keyword:
         keywords["progress_actor"] = progress_actor
     settings = [p for p in parameters if p.name != "progress_actor"]
@@ -58,9 +54,7 @@ def _arguments(
     return [config], keywords
 
 
-def _check_binding(
-    factory: Callable[..., Any], name: str, arguments: list[Any], keywords: dict[str, Any]
-) -> None:
+def _check_binding(factory: Callable[..., Any], name: str, arguments: list[Any], keywords: dict[str, Any]) -> None:
     """Tell a constructor that cannot take the settings from one that raises TypeError of its own."""
     try:
         signature = inspect.signature(factory)

@@ -1,7 +1,7 @@
 """The pipeline contract: what a plugin's ``pipeline.py`` declares and the executors run.
 
-Importing this module costs nothing beyond the standard library: pandas is named for the type checker only, so
-reading a manifest or checking a pipeline's shape never pays for it.
+Importing this module costs nothing beyond the standard library: pandas is named for the type checker only,
+so reading a manifest or checking a pipeline's shape never pays for it.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class ResourceType(Enum):
 class RowCondition(Enum):
     """Which rows a step receives, matched by the row's MIME type; the other rows pass it by unchanged.
 
-    ``IS_VISUAL`` is image or video, ``IS_VIDEO_OR_AUDIO`` is video or audio. How a row gets its MIME type is in
-    `engine.rows`. Source: the command line contract, "Row Conditions"; the two unions are from the early docs.
+    ``IS_VISUAL`` is image or video, ``IS_VIDEO_OR_AUDIO`` is video or audio. How a row gets its MIME type is
+    in `engine.rows`. Source: the command line contract, "Row Conditions"; the two unions: the early docs.
     """
 
     ALWAYS = "always"
@@ -56,7 +56,7 @@ class RowCondition(Enum):
     IS_VIDEO_OR_AUDIO = "is_video_or_audio"
 
 
-# CPU and GPU are the platform's published figures; for API none is published, 16 keeps one request burst modest.
+# CPU and GPU are the platform's published figures; for API none is published, 16 keeps a burst modest.
 DEFAULT_BATCH_SIZES = {ResourceType.CPU: 64, ResourceType.GPU: 8, ResourceType.API: 16}
 
 
@@ -64,10 +64,10 @@ DEFAULT_BATCH_SIZES = {ResourceType.CPU: 64, ResourceType.GPU: 8, ResourceType.A
 class StepDefinition:
     """One step of a pipeline as its author declares it.
 
-    ``service_class`` is a class, or a factory, that is called once with ``config`` and returns the processor: a
-    callable that takes a pandas DataFrame and returns one with as many rows. ``batch_size`` counts rows,
-    ``concurrency`` counts processors running side by side (used on a cluster). ``progress_actor`` is handed to
-    processors whose constructor accepts one. Raises TypeError or ValueError that names the field.
+    ``service_class`` is a class, or a factory, that is called once with ``config`` and returns the processor:
+    a callable that takes a pandas DataFrame and returns one with as many rows. ``batch_size`` counts rows,
+    ``concurrency`` counts processors running side by side (used on a cluster). ``progress_actor`` is handed
+    to processors whose constructor accepts one. Raises TypeError or ValueError that names the field.
     Source: the command line contract, ``pipeline.py``.
     """
 
@@ -84,8 +84,8 @@ class StepDefinition:
         """Refuse wrong types and sizes here, where the author's own line is in the traceback."""
         if not callable(self.service_class):
             raise TypeError(
-                f"StepDefinition.service_class is {_described(self.service_class)}, which cannot be called. Pass the "
-                "processor's class itself (service_class=MyProcessor) and its settings as config."
+                f"StepDefinition.service_class is {_described(self.service_class)}, which cannot be called. "
+                "Pass the processor's class itself (service_class=MyProcessor) and its settings as config."
             )
         where = f"StepDefinition for {_name_of(self.service_class)}"
         _require_member(where, "resource_type", self.resource_type, ResourceType)
@@ -115,9 +115,7 @@ class PipelineDefinition:
             if not isinstance(value, str):
                 raise TypeError(f"PipelineDefinition.{attribute} is {_described(value)}. Pass a string.")
             if not value.strip():
-                raise ValueError(
-                    f"PipelineDefinition.{attribute} is empty. Take it from the manifest's metadata."
-                )
+                raise ValueError(f"PipelineDefinition.{attribute} is empty. Take it from the manifest's metadata.")
         object.__setattr__(self, "steps", _checked_steps(self.name, self.steps))
 
 
@@ -126,9 +124,9 @@ class BuiltStep:
     """A step ready to run: call it with a pandas DataFrame of n rows and it returns one of n rows.
 
     The processor is constructed at the first call, once, and kept. Calling a step hands it every row of the
-    batch; only an executor applies ``condition``. A copy or a pickle carries the settings but not the processor,
-    so each worker constructs its own. Calling raises what the processor or its constructor raises, and TypeError
-    when ``service_class`` cannot take the settings or gives back something that cannot be called.
+    batch; only an executor applies ``condition``. A copy or a pickle carries the settings but not the
+    processor, so each worker constructs its own. Calling raises what the processor or its constructor raises,
+    and TypeError when ``service_class`` cannot take the settings or gives something that cannot be called.
     """
 
     service_class: Callable[..., Any]
@@ -148,11 +146,16 @@ class BuiltStep:
 
     @property
     def service(self) -> Callable[[pd.DataFrame], pd.DataFrame]:
-        """The processor, constructed on first use."""
+        """The processor, constructed on first use; raises what its constructor raises."""
         with self._lock:
             if self._service is None:
                 self._service = construct_service(self.service_class, self.config, self.progress_actor)
             return self._service
+
+    def attach_progress(self, actor: Any) -> None:
+        """Give ``actor`` to the processor when it is constructed, unless the step's author set one."""
+        if self.progress_actor is None:
+            self.progress_actor = actor
 
     def __call__(self, batch: pd.DataFrame) -> pd.DataFrame:
         """Run the processor on ``batch``."""
@@ -170,23 +173,21 @@ class BuiltStep:
 def build_pipeline_steps(pipeline: PipelineDefinition, dataset_size: int | None = None) -> list[BuiltStep]:
     """Turn the enabled steps of ``pipeline`` into callables, in order.
 
-    ``dataset_size`` counts rows; where it is known, a step's ``concurrency`` is lowered to the number of batches
-    there will be, since a further processor would load its model for nothing. Raises TypeError or ValueError.
-    Source: the command line contract, ``pipeline.py``.
+    ``dataset_size`` counts rows; where it is known, a step's ``concurrency`` is lowered to the number of
+    batches there will be: a further processor would load its model for nothing. Raises TypeError or
+    ValueError. Source: the command line contract, ``pipeline.py``.
     """
     if not isinstance(pipeline, PipelineDefinition):
         raise TypeError(
-            f"build_pipeline_steps got {_described(pipeline)}. Pass PipelineDefinition(name=..., version=..., "
-            "steps=[...])."
+            f"build_pipeline_steps got {_described(pipeline)}. Pass PipelineDefinition(name=..., "
+            "version=..., steps=[...])."
         )
     if dataset_size is not None and (isinstance(dataset_size, bool) or not isinstance(dataset_size, int)):
         raise TypeError(
             f"build_pipeline_steps: dataset_size is {_described(dataset_size)}. Pass a row count or None."
         )
     if dataset_size is not None and dataset_size < 0:
-        raise ValueError(
-            f"build_pipeline_steps: dataset_size is {dataset_size}. Pass a row count of 0 or more."
-        )
+        raise ValueError(f"build_pipeline_steps: dataset_size is {dataset_size}. Pass a row count of 0 or more.")
     return [_built(step, dataset_size) for step in pipeline.steps if step.enabled]
 
 
@@ -215,8 +216,8 @@ def _checked_steps(pipeline_name: str, steps: Any) -> tuple[StepDefinition, ...]
     for place, step in enumerate(steps, start=1):
         if not isinstance(step, StepDefinition):
             raise TypeError(
-                f"PipelineDefinition {pipeline_name!r}: step {place} of {len(steps)} is {_described(step)}. Wrap the "
-                "processor: StepDefinition(service_class=..., resource_type=..., config=...)."
+                f"PipelineDefinition {pipeline_name!r}: step {place} of {len(steps)} is {_described(step)}. "
+                "Wrap the processor: StepDefinition(service_class=..., resource_type=..., config=...)."
             )
     return tuple(steps)
 

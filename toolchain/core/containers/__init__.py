@@ -1,6 +1,26 @@
 """The container engine: found or started, spoken to through the Docker API only."""
 
 from toolchain.core.containers.connection import connect
-from toolchain.core.containers.model import ContainerEngine
+from toolchain.core.containers.faults import engine_errors
+from toolchain.core.containers.model import ContainerEngine, EngineKind
+from toolchain.core.containers.options import ConnectOptions, options_from_environment, state_dir
+from toolchain.core.containers.private import (
+    PrivateEngine,
+    Stopped,
+    running_private_engines,
+    stop_private_engine,
+)
 
-__all__ = ["ContainerEngine", "connect"]
+__all__ = [
+    "ConnectOptions",
+    "ContainerEngine",
+    "EngineKind",
+    "PrivateEngine",
+    "Stopped",
+    "connect",
+    "engine_errors",
+    "options_from_environment",
+    "running_private_engines",
+    "state_dir",
+    "stop_private_engine",
+]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import docker
 
+EngineKind = Literal["docker", "podman"]
+
 
 @dataclass(frozen=True)
 class ContainerEngine:
@@ -15,14 +17,20 @@ class ContainerEngine:
 
     ``kind`` is the program behind the API, ``found`` says in words which rule of the cascade found it, ``address``
     is the URL spoken to, ``local`` whether it runs on this machine's kernel. ``architecture`` is the engine's own
-    name for its platform (``amd64``, ``arm64``).
+    name for its platform (``amd64``, ``arm64``). ``notes`` are sentences on rules that were passed over for a
+    reason the user may want to know, such as a socket that denied access.
     """
 
     client: docker.DockerClient
-    kind: Literal["docker", "podman"]
+    kind: EngineKind
     found: str
     address: str
     version: str
     api_version: str
     architecture: str
     local: bool
+    notes: tuple[str, ...] = ()
+
+    def close(self) -> None:
+        """Close the connections; the engine itself goes on."""
+        self.client.close()

@@ -1,0 +1,1 @@
+"""Executors run built steps over batches: `local` in this process."""

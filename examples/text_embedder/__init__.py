@@ -1,0 +1,1 @@
+"""text_embedder: texts to vectors with WordLlama, a model that travels in its wheel."""

@@ -1,0 +1,6 @@
+"""The base of every image: an interpreter and the platform's own packages."""
+
+from images.base.ensure import ensure_base
+from images.base.model import BaseImage
+
+__all__ = ["BaseImage", "ensure_base"]

@@ -1,0 +1,64 @@
+"""What the rest knows of a base."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from images.image_config import ImageConfig, Layer
+from images.layout import (
+    LABEL,
+    LABEL_GLIBC,
+    LABEL_ORIGIN,
+    LABEL_PYTHON,
+    LABEL_RECIPE,
+    LABEL_SOURCE,
+    LABEL_SOURCE_ID,
+)
+from images.target import Target
+
+Origin = Literal["pulled", "packages"]
+LABEL_SIZES = LABEL + "base.layer-sizes"
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """A base in the engine.
+
+    ``origin`` says whether its distribution was pulled from a registry or made from packages, ``source`` names it
+    and ``source_id`` is its digest; ``recipe`` is the digest of everything of ours that went in. ``made`` is whether
+    this call had to make it.
+    """
+
+    tag: str
+    id: str
+    origin: Origin
+    source: str
+    source_id: str
+    recipe: str
+    target: Target
+    config: ImageConfig
+    made: bool = False
+
+
+def from_inspection(tag: str, found: Mapping[str, Any]) -> BaseImage | None:
+    """The base that an engine describes, or ``None`` when the description is not one of ours."""
+    labels: dict[str, str] = (found.get("Config") or {}).get("Labels") or {}
+    diff_ids = (found.get("RootFS") or {}).get("Layers") or []
+    sizes = labels.get(LABEL_SIZES, "").split(",")
+    origin = labels.get(LABEL_ORIGIN)
+    if origin not in ("pulled", "packages") or len(sizes) != len(diff_ids):
+        return None
+    architecture = str(found["Architecture"])
+    layers = tuple(Layer("base", diff_id, int(size)) for diff_id, size in zip(diff_ids, sizes, strict=True))
+    return BaseImage(
+        tag=tag,
+        id=str(found["Id"]),
+        origin="pulled" if origin == "pulled" else "packages",
+        source=labels[LABEL_SOURCE],
+        source_id=labels[LABEL_SOURCE_ID],
+        recipe=labels[LABEL_RECIPE],
+        target=Target(labels[LABEL_PYTHON], labels[LABEL_GLIBC], architecture),
+        config=ImageConfig(architecture, layers, dict(found["Config"]), labels),
+    )

@@ -1,0 +1,45 @@
+"""The few things that this package takes from the environment, one function each."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+_TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+def cache_directory() -> Path:
+    """``MIXPEEK_CACHE_DIR``, else ``mixpeek`` under ``XDG_CACHE_HOME``, else ``~/.cache/mixpeek``."""
+    if own := os.environ.get("MIXPEEK_CACHE_DIR"):
+        return Path(own).expanduser().absolute()
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg).absolute() / "mixpeek"
+    return Path.home() / ".cache" / "mixpeek"
+
+
+def index_url() -> str | None:
+    """The one package index that the user named in ``MIXPEEK_INDEX_URL``; ``None`` is the public index."""
+    return os.environ.get("MIXPEEK_INDEX_URL") or None
+
+
+def network_variables() -> dict[str, str]:
+    """Trust and proxy variables: what a program needs to reach the network, and no policy of its own."""
+    names = [*_TRUST, *_PROXIES, *(name.lower() for name in _PROXIES)]
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+def certificate_file() -> str | None:
+    """A bundle of certificate authorities that the user trusts instead of the system's."""
+    return os.environ.get("SSL_CERT_FILE") or None
+
+
+def base_reference() -> str | None:
+    """The base image that the user wants in place of the default, from ``MIXPEEK_BASE_IMAGE``."""
+    return os.environ.get("MIXPEEK_BASE_IMAGE") or None
+
+
+def program_path() -> str:
+    """``PATH``, for finding the programs we start."""
+    return os.environ.get("PATH", os.defpath)

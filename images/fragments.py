@@ -1,0 +1,142 @@
+"""Wheels as pieces of a layer: each is unpacked once, into a run of tar entries that any layer can take as it is.
+
+A dependency layer is then no more than the concatenation of its wheels' pieces: numpy, pandas and pyarrow, which
+every plugin has, are unpacked and compiled once for all of them, and changing one requirement costs that one wheel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from images.files import Cache, touch
+from images.layout import LAYOUT_VERSION, PYTHON
+from images.pylock import LockedWheel
+from images.tarball import directory_header, file_entry, file_header, padding, parents
+from images.wheel import Wheel, WheelFile, open_wheel
+from toolchain.core.digests import sha256_file, sha256_json
+from toolchain.core.errors import DownloadCorrupt
+
+# Inflating and hashing release the interpreter's lock; more threads than cores gain nothing.
+_WORKERS: Final = 4
+# Test suites are never imported by a user of the package, and are 60% of the source of pandas.
+_UNCOMPILED: Final = frozenset({"tests", "test"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Python source inside a piece: its place in the image, and where its bytes lie in the piece."""
+
+    path: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """The unpacked files of one wheel as tar entries, without directories above the installation root."""
+
+    wheel: LockedWheel
+    key: str
+    tar: Path
+    sources: tuple[Source, ...]
+    digests: dict[str, str]
+
+
+class Fragments:
+    """The pieces in the cache."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def unpack(self, wheels: dict[str, Path], locked: tuple[LockedWheel, ...], root: str) -> list[Fragment]:
+        """A piece for each of ``locked``, installed under ``root`` (absolute in the image), in the same order.
+
+        Raises ``DependencyFault`` for a wheel that is refused.
+        """
+        with ThreadPoolExecutor(_WORKERS, "unpack") as pool:
+            # The longest first: a layer of ten wheels waits for one of them anyway.
+            order = sorted(locked, key=lambda wheel: -wheel.size)
+            tasks = {wheel.name: pool.submit(self._obtain, wheels[wheel.sha256], wheel, root) for wheel in order}
+            return [tasks[wheel.name].result() for wheel in locked]
+
+    def _obtain(self, path: Path, wheel: LockedWheel, root: str) -> Fragment:
+        key = sha256_json(["fragment", LAYOUT_VERSION, wheel.sha256, root])
+        tar = self._cache.root / "fragments" / key[:2] / f"{key}.tar"
+        table = tar.with_suffix(".json")
+        if not (tar.is_file() and table.is_file()):
+            with self._cache.lock(key):
+                if not (tar.is_file() and table.is_file()):
+                    self._write(path, wheel, root.lstrip("/"), tar, table)
+        touch(tar)
+        content = json.loads(table.read_bytes())
+        sources = tuple(Source(*entry) for entry in content["sources"])
+        return Fragment(wheel, key, tar, sources, content["files"])
+
+    def _write(self, path: Path, wheel: LockedWheel, root: str, tar: Path, table: Path) -> None:
+        # Checked again at the only moment of use: a disk may lose what a killed machine had not yet written.
+        if sha256_file(path) != wheel.sha256:
+            path.unlink(missing_ok=True)
+            raise DownloadCorrupt(
+                f"{wheel.filename} in the store is damaged", where=str(path), remedy="run the same command again"
+            )
+        with open_wheel(path, wheel.filename) as opened, self._cache.replacing(tar) as stream:
+            sources, digests = _Writer(stream, root).write(opened)
+        self._cache.write(table, json.dumps({"sources": sources, "files": digests}).encode())
+
+
+class _Writer:
+    def __init__(self, stream: BinaryIO, root: str) -> None:
+        self._stream = stream
+        self._root = root
+        self._folders = {root, *parents(root)}
+        self._position = 0
+        self._sources: list[tuple[str, int, int]] = []
+
+    def write(self, wheel: Wheel) -> tuple[list[tuple[str, int, int]], dict[str, str]]:
+        digests = {}
+        for file in wheel.files:
+            name = f"{self._root}/{file.path}"
+            for folder in parents(name):
+                if folder not in self._folders:
+                    self._folders.add(folder)
+                    self._put(directory_header(folder))
+            digests[file.path] = self._put_file(wheel, file, name)
+        return self._sources, digests
+
+    def _put_file(self, wheel: Wheel, file: WheelFile, name: str) -> str:
+        if file.path.startswith("bin/") and file.executable:
+            data = _with_our_interpreter(wheel.read(file))
+            self._put(file_entry(name, data, executable=True))
+            return hashlib.sha256(data).hexdigest()
+        size = file.entry.file_size
+        self._put(file_header(name, size, executable=file.executable))
+        if _is_compiled(file.path):
+            self._sources.append((name, self._position, size))
+        if file.sha256 is None:
+            data = wheel.read(file)
+            self._put(data + padding(size))
+            return hashlib.sha256(data).hexdigest()
+        for chunk in wheel.chunks(file):
+            self._put(chunk)
+        self._put(padding(size))
+        return file.sha256
+
+    def _put(self, data: bytes) -> None:
+        self._stream.write(data)
+        self._position += len(data)
+
+
+def _is_compiled(path: str) -> bool:
+    parts = path.split("/")
+    return path.endswith(".py") and parts[0] != "bin" and not _UNCOMPILED.intersection(parts)
+
+
+def _with_our_interpreter(script: bytes) -> bytes:
+    """PEP 427: installers put their interpreter in place of ``#!python``."""
+    first, newline, rest = script.partition(b"\n")
+    return b"#!" + PYTHON.encode() + newline + rest if first.startswith(b"#!python") else script

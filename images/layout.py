@@ -1,0 +1,52 @@
+"""Where things lie in an image, what its labels are called, and the versions that enter cache keys.
+
+Raising ``LAYOUT_VERSION`` discards every cached layer: do it when the bytes that the same inputs give change.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LAYOUT_VERSION: Final = 1
+
+ROOT: Final = "opt/mixpeek"
+PYTHON: Final = f"/{ROOT}/python"
+RUNTIME: Final = f"/{ROOT}/runtime"
+DEPENDENCIES: Final = f"/{ROOT}/dependencies"
+PYTEST: Final = f"/{ROOT}/pytest"
+PLUGINS: Final = f"/{ROOT}/plugin"
+BASE_FACTS: Final = f"{ROOT}/base.json"
+
+# Not root, not a user of any distribution, the number that distroless images made customary.
+USER_ID: Final = 65532
+USER: Final = f"{USER_ID}:{USER_ID}"
+
+# One moment for every file and every image: a clock would make equal inputs differ.
+EPOCH: Final = "1970-01-01T00:00:00Z"
+
+LABEL: Final = "com.mixpeek."
+LABEL_ROLE: Final = LABEL + "role"
+LABEL_PLUGIN: Final = LABEL + "plugin"
+LABEL_LOCK: Final = LABEL + "lock"
+LABEL_TESTS: Final = LABEL + "tests"
+LABEL_BASE: Final = LABEL + "base"
+LABEL_RECIPE: Final = LABEL + "base.recipe"
+LABEL_ORIGIN: Final = LABEL + "base.origin"
+LABEL_SOURCE: Final = LABEL + "base.source"
+LABEL_SOURCE_ID: Final = LABEL + "base.source-id"
+LABEL_PYTHON: Final = LABEL + "base.python"
+LABEL_GLIBC: Final = LABEL + "base.glibc"
+
+# A wheel that brings one of these would stand in for the platform's own package on ``sys.path``.
+PRIVATE_NAMES: Final = frozenset({"engine", "mixpeek", "sandbox", "shared"})
+PRIVATE_MODULES: Final = frozenset({"engine", "sandbox", "shared"})
+
+# What the guest itself imports: always resolved together with the plugin's own.
+PLATFORM_REQUIREMENTS: Final = ("numpy>=1.26", "pandas>=2.2", "pyarrow>=17", "pydantic>=2.7")
+# Ours, so that a plugin cannot choose the program that judges it.
+PYTEST_REQUIREMENTS: Final = ("pytest>=8.2",)
+
+
+def plugin_directory(name: str) -> str:
+    """Where the code of plugin ``name`` lies in its image."""
+    return f"{PLUGINS}/{name}"

@@ -1,0 +1,196 @@
+"""Reads a wheel as what it is: a zip from a stranger. Nothing in it is executed, and little of it is believed."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from images.layout import PRIVATE_MODULES
+from toolchain.core.errors import DependencyFault
+
+# The largest wheels on the index hold about 20,000 files; CUDA libraries unpack to 1.2 GB at a ratio of 2 to 3.
+_COUNT_LIMIT: Final = 100_000
+_SIZE_LIMIT: Final = 8 << 30
+_RATIO_LIMIT: Final = 100
+_RATIO_FREE: Final = 64 << 20  # tables of zeros compress well: a ratio alone condemns nothing small
+_NAME_LIMIT: Final = 1024
+_CHUNK: Final = 1 << 20
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_UNRECORDED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
+
+
+@dataclass(frozen=True)
+class WheelFile:
+    """One file: its place under the installation root, its entry in the zip, and its promised digest."""
+
+    path: str
+    entry: zipfile.ZipInfo
+    executable: bool
+    sha256: str | None
+
+
+class Wheel:
+    """An opened wheel whose table of contents has been checked."""
+
+    def __init__(self, archive: zipfile.ZipFile, filename: str) -> None:
+        self._archive = archive
+        self.filename = filename
+        entries = self._entries()
+        record = self._record(entries)
+        files = [self._file(entry, record) for entry in entries]
+        self.files = sorted((file for file in files if file is not None), key=lambda file: file.path)
+        self._check_places()
+
+    def chunks(self, file: WheelFile) -> Iterator[bytes]:
+        """The file's bytes, at most 1 MiB at a time.
+
+        Raises ``DependencyFault``, at the end at the latest, when they are not those of the table or of RECORD.
+        """
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self._archive.open(file.entry) as stream:
+                while chunk := stream.read(_CHUNK):
+                    size += len(chunk)
+                    if size > file.entry.file_size:
+                        break
+                    digest.update(chunk)
+                    yield chunk
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError) as reason:
+            raise self._refusal(f"{file.path} is damaged: {reason}") from reason
+        if size != file.entry.file_size:
+            raise self._refusal(f"{file.path} has another length than its table of contents says")
+        if file.sha256 is not None and digest.hexdigest() != file.sha256:
+            raise self._refusal(f"{file.path} differs from the digest in its RECORD")
+
+    def read(self, file: WheelFile) -> bytes:
+        """The file's bytes in one piece, checked as ``chunks`` does."""
+        return b"".join(self.chunks(file))
+
+    def _entries(self) -> list[zipfile.ZipInfo]:
+        entries = [entry for entry in self._archive.infolist() if not entry.is_dir()]
+        packed = sum(entry.compress_size for entry in entries)
+        unpacked = sum(entry.file_size for entry in entries)
+        if len(entries) > _COUNT_LIMIT:
+            raise self._refusal(f"it holds {len(entries)} files, more than {_COUNT_LIMIT}")
+        if unpacked > _SIZE_LIMIT:
+            raise self._refusal(f"it unpacks to {unpacked >> 20} MiB, more than {_SIZE_LIMIT >> 20}")
+        if unpacked > _RATIO_FREE and unpacked > _RATIO_LIMIT * max(packed, 1):
+            raise self._refusal(f"it unpacks to {unpacked // max(packed, 1)} times its size, as zip bombs do")
+        if self._archive.fp is not None and packed > Path(str(self._archive.filename)).stat().st_size:
+            raise self._refusal("its files overlap, as zip bombs do")
+        for entry in entries:
+            self._check_entry(entry)
+        return entries
+
+    def _check_entry(self, entry: zipfile.ZipInfo) -> None:
+        name = entry.filename
+        parts = name.split("/")
+        if "\\" in name or "\0" in name or name.startswith("/") or len(name) > _NAME_LIMIT:
+            raise self._refusal(f"{name[:80]!r} is not a relative path")
+        if any(part in ("", ".", "..") for part in parts) or any(ord(char) < 32 for char in name):
+            raise self._refusal(f"{name[:80]!r} leaves the wheel or hides its place")
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG):
+            raise self._refusal(f"{name!r} is a link or a device, not a file")
+        if entry.flag_bits & 0x1 or entry.compress_type not in _METHODS:
+            raise self._refusal(f"{name!r} is encrypted or packed in a way that wheels do not use")
+
+    def _record(self, entries: list[zipfile.ZipInfo]) -> dict[str, str | None]:
+        """RECORD as path → hexadecimal SHA-256; ``None`` for the files that cannot be in it."""
+        tables = [entry for entry in entries if entry.filename.endswith(".dist-info/RECORD")]
+        tables = [entry for entry in tables if entry.filename.count("/") == 1]
+        if len(tables) != 1:
+            raise self._refusal(f"it has {len(tables)} RECORD files where one is needed")
+        folder = tables[0].filename.rpartition("/")[0]
+        table = WheelFile(tables[0].filename, tables[0], executable=False, sha256=None)
+        try:
+            text = self.read(table).decode()
+        except UnicodeDecodeError:
+            raise self._refusal("its RECORD is not UTF-8") from None
+        record: dict[str, str | None] = {f"{folder}/{name}": None for name in _UNRECORDED}
+        for row in csv.reader(text.splitlines()):
+            if len(row) >= 2 and row[0] not in record:
+                record[row[0]] = self._digest(row[0], row[1])
+        return record
+
+    def _digest(self, path: str, written: str) -> str | None:
+        algorithm, _, value = written.partition("=")
+        if algorithm != "sha256":
+            # PEP 427 asks for sha256 or better. Stronger ones are rare; the wheel's own SHA-256 covers the bytes.
+            return None
+        try:
+            return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
+        except ValueError:
+            raise self._refusal(f"the digest of {path!r} in RECORD cannot be read") from None
+
+    def _file(self, entry: zipfile.ZipInfo, record: dict[str, str | None]) -> WheelFile | None:
+        if entry.filename not in record:
+            raise self._refusal(f"{entry.filename!r} is not in its RECORD")
+        path, in_scripts = _install_path(entry.filename)
+        if path is None:
+            return None
+        executable = in_scripts or bool((entry.external_attr >> 16) & 0o111)
+        return WheelFile(path, entry, executable, record[entry.filename])
+
+    def _check_places(self) -> None:
+        seen: set[str] = set()
+        folders: set[str] = set()
+        for file in self.files:
+            if file.path in seen:
+                raise self._refusal(f"{file.path!r} is in it twice")
+            seen.add(file.path)
+            top = file.path.partition("/")[0].removesuffix(".py")
+            if top in PRIVATE_MODULES:
+                raise self._refusal(f"it brings a module {top!r}, which belongs to the platform")
+            parts = file.path.split("/")
+            folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
+        if both := seen & folders:
+            raise self._refusal(f"{min(both)!r} is a file and a folder in it")
+
+    def _refusal(self, what: str) -> DependencyFault:
+        return DependencyFault(
+            f"{self.filename} is refused: {what}",
+            remedy="choose another version of the package, and tell its authors",
+        )
+
+
+@contextmanager
+def open_wheel(path: Path, filename: str) -> Iterator[Wheel]:
+    """Open and check a wheel. Raises ``DependencyFault`` when it is not one that we install."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as reason:
+        raise DependencyFault(
+            f"{filename} is refused: it is not a zip archive ({reason})",
+            remedy="choose another version of the package, and tell its authors",
+        ) from reason
+    with archive:
+        yield Wheel(archive, filename)
+
+
+def _install_path(name: str) -> tuple[str | None, bool]:
+    """Where PEP 427 puts ``name``, relative to the installation root, and whether it is a script.
+
+    Everything of ``<name>.data`` comes under the same root, as installers do with a target folder.
+    """
+    first, _, rest = name.partition("/")
+    if first.endswith(".data") and rest:
+        scheme, _, below = rest.partition("/")
+        if scheme in ("purelib", "platlib", "data"):
+            return (below or None), False
+        if scheme == "scripts":
+            return f"bin/{below}", True
+        return None, False  # headers serve compilers, and there is none
+    if "/__pycache__/" in f"/{name}":
+        # Bytecode from outside could differ from the source beside it; the image's own interpreter makes it.
+        return None, False
+    return name, False

@@ -1,0 +1,156 @@
+"""The host's side of a job: hands it over, takes what the guest says as untrusted input, keeps the deadline.
+
+Works over any pair of functions that move bytes, so that a container and a child process are spoken to alike.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.policy import Policy
+from sandbox.protocol import STAGES, Decoder, Message, ProtocolError
+from toolchain.core.errors import ProtocolViolation
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Sample rows as bytes in a file format: ``json``, ``ndjson``, ``csv`` or ``parquet``."""
+
+    name: str
+    format: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the guest is asked to do.
+
+    ``root`` is the plugin's folder where the guest runs; ``pytest`` the folders that hold pytest there, none
+    where the guest's interpreter has it.
+    """
+
+    name: str
+    root: str
+    stages: tuple[str, ...] = STAGES
+    pytest: tuple[str, ...] = ()
+    sample: Sample | None = None
+    seed: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def message(self, policy: Policy) -> Message:
+        """The job as it travels."""
+        sample = {"name": self.sample.name, "format": self.sample.format} if self.sample else None
+        body = {
+            "plugin": {"name": self.name, "root": self.root},
+            "stages": list(self.stages),
+            "pytest": list(self.pytest),
+            "sample": sample,
+            "seed": self.seed,
+            "limits": {
+                "stage_seconds": policy.stage_seconds,
+                "output_bytes": policy.output,
+                "result_bytes": policy.result,
+            },
+        }
+        return Message("job", body, self.sample.data if self.sample else b"")
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What the guest's supervisor says of one stage.
+
+    ``ended`` is ``exited``, ``deadline``, ``output-limit`` or ``lost: …``; ``status`` the exit status, negative
+    for a signal, ``None`` when it was not seen. ``result`` and ``blob`` come from the plugin's own process and are
+    claims. ``progress`` is the last thing the stage said it was doing.
+    """
+
+    stage: str
+    ended: str
+    status: int | None
+    seconds: float
+    peak_memory_bytes: int | None
+    output: str
+    output_bytes: int
+    progress: str | None
+    violation: str | None
+    result: dict[str, Any] | None
+    blob: bytes
+
+
+@dataclass
+class Transcript:
+    """Everything heard in one conversation."""
+
+    started: list[str] = field(default_factory=list)
+    stages: dict[str, StageReport] = field(default_factory=dict)
+    done: bool = False
+    diagnostics: str = ""
+
+
+class Listener:
+    """Turns chunks from the guest into a transcript. ``feed`` raises ``ProtocolViolation``."""
+
+    def __init__(self, policy: Policy, stages: Iterable[str], started: Callable[[str], None]) -> None:
+        self._decoder = Decoder(policy.result)
+        self._expected = list(stages)
+        self._started = started
+        self.transcript = Transcript()
+
+    def feed(self, chunk: bytes) -> None:
+        """Take what came in."""
+        try:
+            for message in self._decoder.feed(chunk):
+                self._take(message)
+        except (ProtocolError, ValueError, KeyError, TypeError) as reason:
+            raise ProtocolViolation(
+                f"the guest broke the protocol: {reason}",
+                remedy="the plugin interfered with the process that tests it; remove that code",
+            ) from None
+
+    def _take(self, message: Message) -> None:
+        if self.transcript.done:
+            raise ProtocolError("a message after the end")
+        if message.type == "done":
+            self.transcript.done = True
+        elif message.type == "started":
+            stage = message.body["stage"]
+            if len(self.transcript.started) >= len(self._expected) or stage not in self._expected:
+                raise ProtocolError("a stage that was not asked for")
+            self.transcript.started.append(stage)
+            self._started(stage)
+        elif message.type == "stage":
+            report = _stage_report(message)
+            if report.stage not in self.transcript.started or report.stage in self.transcript.stages:
+                raise ProtocolError("a report of a stage that is not under way")
+            self.transcript.stages[report.stage] = report
+        else:
+            raise ProtocolError(f"a message of unknown type {message.type[:40]!r}")
+
+
+def _stage_report(message: Message) -> StageReport:
+    body = message.body
+    return StageReport(
+        stage=_checked(body["stage"], str),
+        ended=_checked(body["ended"], str)[:200],
+        status=_optional(body["status"], int),
+        seconds=float(_checked(body["seconds"], (int, float))),
+        peak_memory_bytes=_optional(body["peak_memory_bytes"], int),
+        output=_checked(body["output"], str),
+        output_bytes=_checked(body["output_bytes"], int),
+        progress=_optional(body["progress"], str),
+        violation=_optional(body["violation"], str),
+        result=_optional(body["result"], dict),
+        blob=message.blob,
+    )
+
+
+def _checked(value: Any, kind: type | tuple[type, ...]) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"a field is a {type(value).__name__}")
+    return value
+
+
+def _optional(value: Any, kind: type) -> Any:
+    return None if value is None else _checked(value, kind)

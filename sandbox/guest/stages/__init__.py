@@ -1,0 +1,63 @@
+"""The stages of a job, each run in a process of its own that shares its interpreter with the plugin.
+
+Whatever a stage reports is therefore the plugin's claim; the host marks it so and recomputes what it can.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sandbox.protocol import Message, encode
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What a stage works with.
+
+    ``name`` and ``root`` are the plugin's package name and folder; ``sample`` describes the sample file behind the
+    descriptor ``sample_fd`` (``None`` without one); ``seed`` makes unpredictable names; ``emit`` sends progress.
+    """
+
+    name: str
+    root: Path
+    pytest_folders: list[str]
+    sample: dict[str, Any] | None
+    sample_fd: int
+    seed: str
+    emit: Callable[[str], None]
+
+
+def run(request: dict[str, Any], results: int, sample: int) -> int:
+    """Run the requested stage and send its result; the exit status to leave with."""
+    from sandbox.guest.stages.loading import PluginFinder
+
+    plugin = request["plugin"]
+    root = Path(plugin["root"])
+    os.chdir(root)
+    # Before PathFinder: a package of the same name somewhere else must not win over the plugin under test.
+    sys.meta_path.insert(0, PluginFinder(plugin["name"], root))
+    context = StageContext(
+        name=plugin["name"],
+        root=root,
+        pytest_folders=request["pytest"],
+        sample=request["sample"],
+        sample_fd=sample,
+        seed=request["seed"],
+        emit=lambda at: _send(results, Message("progress", {"at": at})),
+    )
+    stage = import_module(f"sandbox.guest.stages.{request['stage']}")
+    body, blob = stage.run(context)
+    _send(results, Message("result", body, blob))
+    return 0
+
+
+def _send(descriptor: int, message: Message) -> None:
+    data = memoryview(encode(message))
+    while data:
+        data = data[os.write(descriptor, data) :]

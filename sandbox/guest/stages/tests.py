@@ -1,0 +1,56 @@
+"""Runs the plugin's tests with the real pytest and reports what became of each.
+
+The tests share a process with the plugin, so their outcome can only be a claim. To notice a plugin that bends
+pytest (hooks in ``conftest.py``, options in its configuration, patched functions), two control tests of ours go
+through the same machinery under unpredictable names: one must pass, one must fail. The host compares both, and
+the tests it can read in the source, with what is reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+from sandbox.guest.stages import StageContext
+
+_TESTS_LIMIT = 2_000
+
+
+def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
+    """The outcome of every test, of the controls, and pytest's own exit status."""
+    # Ahead of everything: a plugin's dependencies cannot replace the pytest that judges it.
+    sys.path[:0] = context.pytest_folders
+    try:
+        import pytest
+    except ImportError:
+        return {"available": False}, b""
+
+    from sandbox.guest.stages.recorder import Recorder
+
+    recorder = Recorder(context, pytest)
+    arguments = [
+        str(context.root / "tests"),
+        f"--rootdir={context.root}",
+        "-p",
+        "no:cacheprovider",  # leaves no folder in the author's tree
+        "-q",
+        "--tb=short",
+        "--color=no",
+    ]
+    # Absolute imports of the plugin's tests (`from tests.helpers import x`) find the plugin's folder; its own
+    # package name is found by PluginFinder.
+    sys.path.append(str(context.root))
+    status = int(pytest.main(arguments, plugins=[recorder]))
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    return {
+        "available": True,
+        "version": pytest.__version__,
+        "status": status,
+        "controls": recorder.controls,
+        "tests": recorder.tests()[:_TESTS_LIMIT],
+        "total": len(recorder.tests()),
+        "deselected": recorder.deselected[:_TESTS_LIMIT],
+        "collection_errors": recorder.collection_errors[:50],
+    }, b""

@@ -1,0 +1,96 @@
+"""A policy as the engine's own arguments: one function, no side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sandbox.policy import Policy
+
+SCRATCH = "/tmp"  # noqa: S108 - inside the container: its own tmpfs
+
+# The runtime's and the engine's defaults, stated so that an engine with other defaults changes nothing.
+_HIDDEN_PATHS = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+_READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+def container_request(
+    policy: Policy,
+    *,
+    image: str,
+    command: Sequence[str],
+    labels: Mapping[str, str],
+    seccomp: str,
+) -> dict[str, Any]:
+    """The body of the engine's "create a container" call for ``policy``.
+
+    ``seccomp`` is what the engine wants behind ``seccomp=``: the profile's text for Docker, a path on the engine's
+    machine for podman. Source: Docker Engine API 1.41, POST /containers/create.
+    """
+    return {
+        "Image": image,
+        "Entrypoint": [],
+        "Cmd": list(command),
+        "User": policy.user,
+        "Env": _environment(),
+        "Labels": dict(labels),
+        "Tty": False,
+        "OpenStdin": True,
+        "StdinOnce": True,  # when the host goes away the guest reads end-of-file and ends itself
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "NetworkDisabled": policy.network == "none",
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": _host_config(policy, seccomp),
+    }
+
+
+def _environment() -> list[str]:
+    """Nothing of the host's; a home and a temporary folder that can be written."""
+    return [f"HOME={SCRATCH}", f"TMPDIR={SCRATCH}", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"]
+
+
+def _host_config(policy: Policy, seccomp: str) -> dict[str, Any]:
+    tmpfs = f"rw,noexec,nosuid,nodev,mode=1777,size={policy.scratch},nr_inodes={policy.scratch_inodes}"
+    config: dict[str, Any] = {
+        "NetworkMode": policy.network,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges", f"seccomp={seccomp}"],
+        "Privileged": False,
+        "ReadonlyRootfs": True,
+        "Tmpfs": {SCRATCH: tmpfs},
+        "IpcMode": "private",
+        "ShmSize": policy.shared_memory,
+        "Memory": policy.memory,
+        "MemorySwap": policy.memory,  # memory and swap together: no swap
+        "NanoCpus": int(policy.cpus * 1_000_000_000),
+        "PidsLimit": policy.processes,
+        "Ulimits": [
+            {"Name": "nofile", "Soft": policy.open_files, "Hard": policy.open_files},
+            # The kernel counts these for the user on the whole machine, over all containers, so it is no limit of
+            # one plugin (the cgroup is); podman refuses to start without a value of its own.
+            {"Name": "nproc", "Soft": 8192, "Hard": 8192},
+            {"Name": "core", "Soft": 0, "Hard": 0},
+        ],
+        "LogConfig": {"Type": "none", "Config": {}},  # a flood would otherwise fill the host's disk
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "MaskedPaths": list(_HIDDEN_PATHS),
+        "ReadonlyPaths": list(_READONLY_PATHS),
+        "AutoRemove": False,  # the verdict needs the engine's word on how the container ended
+    }
+    if policy.runtime is not None:
+        config["Runtime"] = policy.runtime
+    return config

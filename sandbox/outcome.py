@@ -1,0 +1,77 @@
+"""Tells how a job ended, from what the engine saw first and what the guest said second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sandbox.conversation import Transcript
+
+
+class Ending(str, Enum):
+    """How the container's life ended.
+
+    ``COMPLETED``: every stage was reported and the supervisor left with 0; the stages themselves may have failed.
+    The others are each the plugin's doing, except ``UNAVAILABLE``, which says nothing about the plugin.
+    """
+
+    COMPLETED = "completed"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    VIOLATION = "policy-violation"
+    DIED = "died"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What the engine, not the guest, says of the container.
+
+    ``exit_code`` is the supervisor's; ``out_of_memory`` whether the kernel ended a process of the container for
+    want of memory; ``seconds`` the container's life as the host's clock saw it.
+    """
+
+    engine: str
+    image_id: str
+    exit_code: int | None
+    out_of_memory: bool
+    timed_out: bool
+    seconds: float
+    confinement: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as they are recorded."""
+        return {**vars(self), "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True)
+class SandboxOutcome:
+    """One job's end: its class, what was heard, what the engine observed, and why in words."""
+
+    ending: Ending
+    reason: str
+    transcript: Transcript
+    facts: EngineFacts
+
+
+def classify(transcript: Transcript, facts: EngineFacts, violation: str | None) -> tuple[Ending, str]:
+    """The ending and its reason in words.
+
+    The order decides the ambiguous cases. A broken protocol comes first: whatever else happened, what was heard
+    is worth nothing. The host's own deadline and the kernel's memory kill come before the exit status, which they
+    cause. A supervisor that left early without either was ended by something inside: it has no other way to die.
+    A memory kill that hit only one stage leaves a complete transcript; the stage's own report then shows signal 9.
+    """
+    if violation is not None:
+        return Ending.VIOLATION, violation
+    if facts.timed_out:
+        return Ending.TIMEOUT, f"the container was still running after {facts.seconds:.0f} s and was killed"
+    if transcript.done and facts.exit_code == 0:
+        return Ending.COMPLETED, "every stage was reported"
+    if facts.out_of_memory:
+        return Ending.MEMORY, "the container ran out of memory and the kernel ended it"
+    if facts.exit_code is None:
+        return Ending.UNAVAILABLE, "the engine lost the container while it ran"
+    last = transcript.started[-1] if transcript.started else "its start"
+    return Ending.DIED, f"the guest ended with status {facts.exit_code} during {last} without reporting"

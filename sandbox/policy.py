@@ -1,0 +1,49 @@
+"""What a container may do, as data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from toolchain.core.digests import sha256_json
+
+MEBIBYTE = 1 << 20
+GIBIBYTE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Everything that the engine is asked to enforce on a plugin's container; nothing else is granted.
+
+    Sizes are in bytes, times in seconds. ``stage_seconds`` is the inner deadline of each stage, enforced by the
+    guest's supervisor; ``wall_seconds`` the outer one for the whole container, enforced by the host. ``memory``
+    has no swap behind it. ``output`` bounds what one stage may print, ``result`` what it may send back as data.
+    """
+
+    level: str = "default"
+    network: str = "none"
+    user: str = "65532:65532"
+    seccomp: str = "cpu"
+    runtime: str | None = None
+    cpus: float = 2.0
+    memory: int = 4 * GIBIBYTE
+    processes: int = 256
+    open_files: int = 1024
+    scratch: int = 512 * MEBIBYTE
+    scratch_inodes: int = 20_000
+    shared_memory: int = 64 * MEBIBYTE
+    output: int = 16 * MEBIBYTE
+    result: int = 512 * MEBIBYTE
+    stage_seconds: float = 120.0
+    wall_seconds: float = 600.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The policy as it is recorded."""
+        return asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the policy's canonical form, seccomp profile included by its own digest."""
+        from sandbox.seccomp import profile_digest
+
+        return sha256_json({**self.to_json(), "seccomp_digest": profile_digest(self.seccomp)})

@@ -1,0 +1,97 @@
+"""How host and guest speak: framed messages over any byte stream, standard library only.
+
+A frame is a 12-byte header (length of the body, u32; length of the blob, u64; both big-endian), a JSON body
+``{"type": …, …}`` and a blob of raw bytes (Arrow data, a sample file). Both sides treat what they read as
+untrusted: lengths are checked before anything is stored, and a body that is not an object with a text ``type``
+is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+HEADER = struct.Struct("!IQ")
+BODY_LIMIT = 8 << 20
+BLOB_LIMIT = 1 << 30
+
+STAGES = ("describe", "tests", "samples", "realtime")
+"""The parts of a job, in the order in which they run."""
+
+
+class ProtocolError(Exception):
+    """The other side sent something that is not a message."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: what it is, its JSON fields, and raw bytes beside them."""
+
+    type: str
+    body: dict[str, Any] = field(default_factory=dict)
+    blob: bytes = b""
+
+
+def encode(message: Message) -> bytes:
+    """The message as it travels."""
+    body = json.dumps({**message.body, "type": message.type}, allow_nan=False).encode()
+    return HEADER.pack(len(body), len(message.blob)) + body + message.blob
+
+
+class Decoder:
+    """Turns a stream of chunks into messages, holding at most one message's bytes.
+
+    ``blob_limit`` is in bytes. ``feed`` raises ``ProtocolError`` as soon as a header or a body is not acceptable;
+    after that the stream cannot be trusted any more.
+    """
+
+    def __init__(self, blob_limit: int = BLOB_LIMIT) -> None:
+        self._blob_limit = blob_limit
+        self._buffer = bytearray()
+
+    def feed(self, chunk: bytes) -> list[Message]:
+        """The messages that ``chunk`` completes."""
+        self._buffer += chunk
+        messages = []
+        while (message := self._take()) is not None:
+            messages.append(message)
+        return messages
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a message that has not arrived whole."""
+        return len(self._buffer)
+
+    def _take(self) -> Message | None:
+        if len(self._buffer) < HEADER.size:
+            return None
+        body_length, blob_length = HEADER.unpack_from(self._buffer)
+        if body_length > BODY_LIMIT or blob_length > self._blob_limit:
+            raise ProtocolError(f"a message of {body_length} + {blob_length} bytes is over the limit")
+        end = HEADER.size + body_length + blob_length
+        if len(self._buffer) < end:
+            return None
+        view = memoryview(self._buffer)
+        body = bytes(view[HEADER.size : HEADER.size + body_length])
+        blob = bytes(view[HEADER.size + body_length : end])
+        view.release()
+        del self._buffer[:end]
+        fields = _parse(body)
+        return Message(fields.pop("type"), fields, blob)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        # NaN and Infinity are not JSON; a guest that sends them is refused rather than half understood.
+        fields = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as reason:
+        raise ProtocolError(f"a message is not JSON: {reason}") from None
+    if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
+        raise ProtocolError("a message has no type")
+    return fields
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

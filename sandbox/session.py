@@ -1,0 +1,184 @@
+"""A container's life: created, started, given one job, judged, removed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from sandbox.conversation import Job, Listener
+from sandbox.launch import container_request
+from sandbox.leftovers import ownership
+from sandbox.outcome import EngineFacts, SandboxOutcome, classify
+from sandbox.policy import Policy
+from sandbox.protocol import encode
+from sandbox.seccomp import profile_digest, profile_text
+from sandbox.stream import AttachedStream
+from toolchain.core.containers import ContainerEngine, engine_errors, options_from_environment, state_dir
+from toolchain.core.errors import EngineRefused, MixpeekError, ProtocolViolation
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_COMMAND = (
+    "/opt/mixpeek/python",
+    "-I",
+    "-S",
+    "-B",
+    "/opt/mixpeek/runtime/sandbox/guest/__main__.py",
+    "container",
+    "/opt/mixpeek/dependencies",
+)
+_DIAGNOSTICS = 16 << 10
+_LEAVING_SECONDS = 10
+
+
+class Session:
+    """A hardened container for exactly one job.
+
+    Use as a context manager: entering creates and starts the container, leaving removes it on every path, also
+    when entering fails. ``run`` may be called once.
+    """
+
+    def __init__(self, engine: ContainerEngine, image: str, policy: Policy) -> None:
+        self._engine = engine
+        self._image = image
+        self._policy = policy
+        self._container: str | None = None
+        self._stream: AttachedStream | None = None
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        """Start the container. Raises ``EngineUnavailable`` or ``EngineRefused``."""
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the container."""
+        if self._stream is not None:
+            self._stream.close()
+        if self._container is not None:
+            # An engine that died cannot be asked; the next run finds the container by its labels.
+            with suppress(MixpeekError), engine_errors("remove the container"):
+                self._engine.client.api.remove_container(self._container, force=True, v=True)
+            self._container = None
+
+    def run(self, job: Job, started: Callable[[str], None] = lambda _stage: None) -> SandboxOutcome:
+        """Hand the job over and listen until the guest is done, dead or late.
+
+        ``started`` hears the name of each stage as it begins. Raises ``EngineUnavailable`` when the engine goes
+        away; everything that the plugin may do ends in an outcome.
+        """
+        assert self._stream is not None
+        listener = Listener(self._policy, job.stages, started)
+        deadline = self._began + self._policy.wall_seconds
+        timed_out, violation = False, None
+        self._stream.send(encode(job.message(self._policy)), timeout=self._policy.wall_seconds)
+        try:
+            self._listen(self._stream, listener, deadline)
+        except TimeoutError:
+            timed_out = True
+        except ProtocolViolation as reason:
+            violation = reason.message
+        facts = self._conclude(timed_out=timed_out, kill=timed_out or violation is not None)
+        ending, reason_text = classify(listener.transcript, facts, violation)
+        return SandboxOutcome(ending, reason_text, listener.transcript, facts)
+
+    def _start(self) -> None:
+        api = self._engine.client.api
+        request = container_request(
+            self._policy,
+            image=self._image,
+            command=_COMMAND,
+            labels=ownership(),
+            seccomp=_seccomp_argument(self._engine, self._policy.seccomp),
+        )
+        name = f"mixpeek-sandbox-{secrets.token_hex(6)}"
+        with engine_errors("create the sandbox container"):
+            created = api.create_container_from_config(request, name=name)  # type: ignore[no-untyped-call]
+        self._container = created["Id"]
+        self._stream = AttachedStream(self._engine, self._container)
+        self._began = time.monotonic()
+        with engine_errors("start the sandbox container"):
+            api.start(self._container)
+
+    def _listen(self, stream: AttachedStream, listener: Listener, deadline: float) -> None:
+        for is_stdout, data in stream.chunks(deadline):
+            if is_stdout:
+                listener.feed(data)
+            else:
+                listener.transcript.diagnostics = (
+                    listener.transcript.diagnostics + data.decode(errors="replace")
+                )[-_DIAGNOSTICS:]
+            if listener.transcript.done:
+                return
+
+    def _conclude(self, *, timed_out: bool, kill: bool) -> EngineFacts:
+        """Let the container end, or end it, and take the engine's word on how it did."""
+        api = self._engine.client.api
+        assert self._container is not None
+        if kill:
+            with suppress(EngineRefused), engine_errors("kill the container"):
+                api.kill(self._container)  # refused when it has just ended by itself
+        with engine_errors("wait for the container"):
+            api.wait(self._container, timeout=_LEAVING_SECONDS)
+            details = api.inspect_container(self._container)
+        state = details["State"]
+        ended = state.get("Status") in {"exited", "dead", "stopped"}
+        return EngineFacts(
+            engine=f"{self._engine.kind} {self._engine.version}",
+            image_id=details["Image"],
+            exit_code=int(state["ExitCode"]) if ended else None,
+            out_of_memory=bool(state.get("OOMKilled")),
+            timed_out=timed_out,
+            seconds=time.monotonic() - self._began,
+            confinement=_confinement(details, self._policy),
+        )
+
+
+def _seccomp_argument(engine: ContainerEngine, name: str) -> str:
+    """Docker takes the profile's text; podman a path on its own machine."""
+    text = profile_text(name)
+    if engine.kind == "docker":
+        return text
+    if not engine.local:
+        raise EngineRefused(
+            "a remote podman takes a seccomp profile only from a file on its own machine",
+            where=engine.address,
+            remedy="use a podman on this machine, or a Docker Engine (DOCKER_HOST)",
+        )
+    folder = state_dir(options_from_environment().environment) / "seccomp"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{profile_digest(name)}.json"
+    if not path.exists():
+        partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    return str(path)
+
+
+def _confinement(details: dict[str, Any], policy: Policy) -> dict[str, Any]:
+    """What the engine says it applied, read back rather than assumed."""
+    host = details["HostConfig"]
+    options = host.get("SecurityOpt") or []
+    return {
+        "network": host.get("NetworkMode"),
+        "capabilities_dropped": host.get("CapDrop"),
+        "no_new_privileges": any(option.startswith("no-new-privileges") for option in options),
+        "seccomp": profile_digest(policy.seccomp) if any(o.startswith("seccomp=") for o in options) else None,
+        "read_only_root": host.get("ReadonlyRootfs"),
+        "user": details["Config"].get("User"),
+        "memory_bytes": host.get("Memory"),
+        "processes": host.get("PidsLimit"),
+        "runtime": host.get("Runtime"),
+        "policy": policy.digest,
+    }

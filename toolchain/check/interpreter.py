@@ -1,0 +1,152 @@
+"""Which Python runs an author's plugin when it runs on this machine.
+
+The author's own, when it has what the plugin needs; else an environment that uv makes from the plugin's declared
+dependencies, wheels only, and that is kept for the next run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.core.digests import sha256_json
+from toolchain.core.errors import DependencyFault, UsageFault
+from toolchain.core.process import run
+from toolchain.core.reporter import Reporter
+
+RUNTIME_REQUIREMENTS = ("numpy>=1.26", "pandas>=2.2", "pyarrow>=17", "pydantic>=2.7")
+TEST_REQUIREMENTS = ("pytest>=8.2",)
+
+_PROBE = """
+import importlib.metadata as metadata, json, sys
+found = {}
+for name in json.loads(sys.argv[1]):
+    try:
+        found[name] = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        found[name] = None
+print(json.dumps({"versions": found, "python": list(sys.version_info[:3])}))
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python to run the plugin, and why this one."""
+
+    python: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the interpreter must offer: requirement lines as PEP 508."""
+
+    requirements: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Everything that the guest and the plugin import."""
+        return (*RUNTIME_REQUIREMENTS, *TEST_REQUIREMENTS, *self.requirements)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What this machine offers: environment variables and a cache folder."""
+
+    environment: Mapping[str, str]
+    cache: Path
+
+
+def choose_interpreter(
+    given: Path | None, root: Path, wanted: Wanted, host: Host, reporter: Reporter
+) -> Interpreter:
+    """The interpreter ``given`` by the user; else the first of the plugin's ``.venv``, the active environment and
+    our own that satisfies ``wanted``; else a prepared one.
+
+    Raises ``UsageFault`` when the given one cannot run or lacks something, ``DependencyFault`` when none can be
+    prepared.
+    """
+    if given is not None:
+        missing = _missing(given, wanted)
+        if missing:
+            raise UsageFault(
+                f"that Python lacks {', '.join(missing)}",
+                where=str(given),
+                remedy=f"{given} -m pip install {' '.join(repr(line) for line in missing)}",
+            )
+        return Interpreter(given, "--python")
+    for python, reason in _candidates(root, host.environment):
+        if python.exists() and not _missing(python, wanted):
+            return Interpreter(python, reason)
+    return _prepare(wanted, host, reporter)
+
+
+def _candidates(root: Path, environment: Mapping[str, str]) -> list[tuple[Path, str]]:
+    found = [(root / ".venv/bin/python", "the plugin's .venv")]
+    if active := environment.get("VIRTUAL_ENV"):
+        found.append((Path(active) / "bin/python", "the active environment"))
+    return [*found, (Path(sys.executable), "the Python that runs mixpeek")]
+
+
+def _missing(python: Path, wanted: Wanted) -> list[str]:
+    """The requirement lines that ``python`` does not satisfy."""
+    from packaging.requirements import Requirement
+
+    needed = [requirement for requirement in map(Requirement, wanted.lines) if _applies(requirement)]
+    names = json.dumps(sorted({requirement.name for requirement in needed}))
+    # -I: a PYTHONPATH of ours must not make another Python look better equipped than it is.
+    answer = run([str(python), "-I", "-c", _PROBE, names], timeout=30)
+    if not answer.ok:
+        raise UsageFault(
+            f"that Python does not run: {answer.stderr.strip()[-300:]}", where=str(python), remedy="choose another"
+        )
+    versions = json.loads(answer.stdout)["versions"]
+    return [str(requirement) for requirement in needed if not _satisfied(requirement, versions)]
+
+
+def _applies(requirement: object) -> bool:
+    marker = getattr(requirement, "marker", None)
+    return marker is None or bool(marker.evaluate())
+
+
+def _satisfied(requirement: object, versions: Mapping[str, str | None]) -> bool:
+    version = versions.get(getattr(requirement, "name", ""))
+    specifier = getattr(requirement, "specifier", None)
+    return version is not None and (specifier is None or bool(specifier.contains(version, prereleases=True)))
+
+
+def _prepare(wanted: Wanted, host: Host, reporter: Reporter) -> Interpreter:
+    """An environment of the cache for exactly these requirements, made when it is not there."""
+    key = sha256_json({"python": sys.version, "executable": sys.executable, "lines": sorted(wanted.lines)})
+    folder = host.cache / "environments" / key[:24]
+    python = folder / "bin/python"
+    with reporter.phase("environment") as phase:
+        if (folder / "complete").exists() and not _missing(python, wanted):
+            phase.result = "cached, made from the plugin's dependencies"
+        else:
+            phase.advance("installing the plugin's dependencies")
+            _install(folder, wanted.lines, host.environment)
+            (folder / "complete").touch()
+            phase.result = f"made from the plugin's dependencies ({len(wanted.requirements)})"
+    return Interpreter(python, "an environment made from the plugin's dependencies")
+
+
+def _install(folder: Path, lines: Sequence[str], environment: Mapping[str, str]) -> None:
+    import uv
+
+    program = uv.find_uv_bin()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    base = [program, "--no-config"]
+    made = run([*base, "venv", "--clear", "--python", sys.executable, str(folder)], timeout=120, env=environment)
+    python = str(folder / "bin/python")
+    # One argument for each line, after "--": never a file, in which an option could hide.
+    install = [*base, "pip", "install", "--python", python, "--only-binary", ":all:", "--", *lines]
+    done = run(install, timeout=900, env=environment) if made.ok else made
+    if not done.ok:
+        raise DependencyFault(
+            f"the plugin's dependencies cannot be installed here: {done.stderr.strip()[-1500:]}",
+            remedy="correct the dependencies, or name a Python that has them with --python",
+        )

@@ -1,0 +1,73 @@
+"""What the guest noted as problems, turned into findings with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from toolchain.core.findings import Finding, error
+
+_MESSAGE_LIMIT = 1_500
+
+_REMEDIES = {
+    "manifest.import": "manifest.py must import on its own; correct the line",
+    "pipeline.import": "pipeline.py must import on its own; correct the line",
+    "pipeline.build-steps-missing": "add def build_steps(extractor_request, **kwargs)",
+    "pipeline.build-steps-not-callable": "make build_steps a function",
+    "pipeline.build-steps-raised": "build_steps is called with empty parameters: give every parameter a default",
+    "pipeline.result": 'return {"steps": [...], "prepare": lambda ds: ds}',
+    "pipeline.no-steps": "return at least one enabled step",
+    "pipeline.prepare": "return a callable that takes and returns the dataset, or leave 'prepare' out",
+    "pipeline.step-not-callable": "pass a StepDefinition through build_pipeline_steps, or a callable",
+    "pipeline.step-construct": "the class is called as Class(config, progress_actor=None); correct its __init__",
+    "samples.empty": "put at least one row into it, or pass another file with --sample-data",
+    "samples.encoding": "save the file as UTF-8",
+    "samples.malformed": "correct the file; JSON takes a list of objects, NDJSON one object a line",
+    "samples.columns": "give every row as many fields as the header; quote fields that hold commas",
+    "samples.types": "give a column one type in all rows",
+    "samples.input": "correct the sample rows or the input schema",
+    "samples.output": "return what output_schema promises, or correct the schema",
+    "samples.step": "correct the processor at the line shown",
+    "schemas.validator": "a validator must raise ValueError for bad input and nothing else",
+    "realtime.import": "realtime.py must import on its own; correct the line",
+    "realtime.handler-missing": "add class RealtimeHandler with predict(self, request), or remove realtime.py",
+    "realtime.construct": "RealtimeHandler() is constructed without arguments; correct its __init__",
+    "realtime.predict": "predict is called with the first sample row; correct the line shown",
+}
+
+
+def from_guest(problems: Any) -> list[Finding]:
+    """Findings for a guest's list of problems; what does not look like one is left out, being untrusted."""
+    if not isinstance(problems, list):
+        return []
+    return [_finding(problem) for problem in problems[:200] if isinstance(problem, dict)]
+
+
+def details(problems: Any) -> list[str]:
+    """The tracebacks among a guest's problems, for ``--verbose``."""
+    entries: Iterable[Any] = problems if isinstance(problems, list) else []
+    return [entry["trace"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("trace"), str)]
+
+
+def _finding(problem: dict[str, Any]) -> Finding:
+    code = str(problem.get("code", ""))
+    line = problem.get("line")
+    file = problem.get("file")
+    return error(
+        code if code in _REMEDIES else "guest.problem",
+        str(problem.get("message", "no message"))[:_MESSAGE_LIMIT],
+        _remedy(code, problem),
+        file=file[:300] if isinstance(file, str) and file else None,
+        line=line if isinstance(line, int) and not isinstance(line, bool) and line > 0 else None,
+    )
+
+
+def _remedy(code: str, problem: dict[str, Any]) -> str:
+    missing = problem.get("missing")
+    if isinstance(missing, str) and missing:
+        package = missing.partition(".")[0][:100]
+        return (
+            f"if {package!r} is a package, add the distribution that holds it to the plugin's dependencies "
+            "(pyproject.toml, requirements.txt or the manifest); if it is a file of the plugin, check the import"
+        )
+    return _REMEDIES.get(code, "see the message; run again with --verbose for the whole traceback")

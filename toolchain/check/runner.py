@@ -1,0 +1,84 @@
+"""``plugin test`` as one library call: read, check what can be read, run the guest, judge what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from images.environment import cache_directory
+from images.requirements import RequirementSet, read_requirements
+from sandbox.conversation import Job, Sample
+from sandbox.policy import Policy
+from toolchain.check.assemble import assemble
+from toolchain.check.guest_run import GuestRun
+from toolchain.check.interpreter import Host, Wanted, choose_interpreter
+from toolchain.check.process_run import run_in_process
+from toolchain.check.reading import Reading, read_plugin
+from toolchain.check.report import TestReport
+from toolchain.check.samples_file import find_sample
+from toolchain.core.reporter import Reporter
+
+
+@dataclass(frozen=True)
+class TestRequest:
+    """What to test and how.
+
+    ``sample_data`` is a file of rows (``None``: the plugin's own ``samples.*``); ``stage_seconds`` and ``memory``
+    (bytes) override the policy's; ``python`` runs the plugin without ``sandbox``.
+    """
+
+    __test__ = False
+
+    path: Path
+    sandbox: bool = False
+    sample_data: Path | None = None
+    python: Path | None = None
+    stage_seconds: float | None = None
+    memory: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy with this request's limits; the outer deadline leaves every stage its own."""
+        policy = Policy()
+        if self.stage_seconds is not None:
+            policy = replace(policy, stage_seconds=self.stage_seconds, wall_seconds=self.stage_seconds * 4 + 30)
+        return policy if self.memory is None else replace(policy, memory=self.memory)
+
+
+def test_plugin(request: TestRequest, reporter: Reporter) -> TestReport:
+    """Check the plugin in ``request.path`` and return the verdict with all problems together.
+
+    Nothing of the plugin runs in this process. Raises ``UsageFault`` for a folder or sample file that cannot be
+    used, ``EngineUnavailable`` and its kin where a sandbox cannot be had: those say nothing about the plugin.
+    """
+    reading = read_plugin(request.path)
+    sample = find_sample(request.sample_data, reading.tree.root)
+    requirements = read_requirements(reading.tree.root, reading.manifest.dependencies)
+    reading = replace(reading, requirement_findings=tuple(requirements.findings))
+    run = _run(request, reading, requirements, sample, reporter) if reading.can_run else None
+    return assemble(reading, run, sample, mode="sandbox" if request.sandbox else "process")
+
+
+test_plugin.__test__ = False  # type: ignore[attr-defined]  # pytest collects functions called test_…
+
+
+def _run(
+    request: TestRequest, reading: Reading, requirements: RequirementSet, sample: Sample | None, reporter: Reporter
+) -> GuestRun:
+    stages = reading.stages(with_samples=sample is not None)
+    if request.sandbox:
+        # Imported here: a test without the sandbox needs neither the engine's SDK nor the image builder.
+        from toolchain.check.sandbox_run import SandboxJob, run_in_sandbox
+
+        job = SandboxJob(reading.tree, reading.package, requirements, stages, sample)
+        return run_in_sandbox(job, request.policy, reporter)
+    wanted = Wanted(requirements.lines)
+    host = Host(request.environment, cache_directory())
+    interpreter = choose_interpreter(request.python, reading.tree.root, wanted, host, reporter)
+    job_here = Job(name=reading.package, root=str(reading.tree.root), stages=stages, sample=sample)
+    with reporter.phase("run") as phase:
+        run = run_in_process(interpreter.python, job_here, request.policy, phase.advance, request.environment)
+        phase.result = f"{run.reason} ({interpreter.reason})"
+    return run

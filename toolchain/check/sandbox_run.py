@@ -1,0 +1,88 @@
+"""Builds the plugin's image and runs the guest in it, in a container that is denied everything by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from images.build import BuildRequest, BuiltImage, build
+from images.code import SourceFile
+from images.requirements import RequirementSet
+from sandbox.conversation import Job, Sample
+from sandbox.leftovers import remove_leftovers
+from sandbox.outcome import SandboxOutcome
+from sandbox.policy import Policy
+from sandbox.session import Session
+from toolchain.check.guest_run import GuestRun
+from toolchain.core.containers import ContainerEngine, connect
+from toolchain.core.reporter import Reporter
+from toolchain.plugin.tree import PluginTree
+
+_PLUGINS = "/opt/mixpeek/plugin"
+_PYTEST = "/opt/mixpeek/pytest"
+
+
+@dataclass(frozen=True)
+class SandboxJob:
+    """What to run: the plugin's files, its package name, what it requires, and the stages with their sample."""
+
+    tree: PluginTree
+    name: str
+    requirements: RequirementSet
+    stages: tuple[str, ...]
+    sample: Sample | None
+
+
+def run_in_sandbox(job: SandboxJob, policy: Policy, reporter: Reporter) -> GuestRun:
+    """Build, start, run, judge, remove.
+
+    Raises ``EngineUnavailable``, ``EngineRefused``, ``ImageUnavailable``, ``NetworkUnavailable`` and
+    ``DependencyFault``; whatever the plugin does ends in a ``GuestRun``.
+    """
+    engine = connect(reporter=reporter)
+    remove_leftovers(engine)
+    image = _build(job, engine, reporter)
+    work = Job(job.name, f"{_PLUGINS}/{job.name}", job.stages, pytest=(_PYTEST,), sample=job.sample)
+    outcome = _run(engine, image, policy, work, reporter)
+    limits = (
+        f"the limits are {policy.stage_seconds:g} s a stage (--timeout) and {policy.memory >> 20} MiB (--memory)"
+    )
+    return GuestRun(
+        place=f"sandbox on {engine.kind} {engine.version} ({engine.found})",
+        transcript=outcome.transcript,
+        ending=outcome.ending,
+        reason=outcome.reason,
+        limits=limits,
+        facts=outcome.facts,
+        image=_describe(image),
+    )
+
+
+def _build(job: SandboxJob, engine: ContainerEngine, reporter: Reporter) -> BuiltImage:
+    files = tuple(SourceFile(file.name, file.path, file.executable) for file in job.tree.files)
+    request = BuildRequest(name=job.name, files=files, requirements=job.requirements, with_tests=True)
+    return build(request, engine, reporter)
+
+
+def _run(
+    engine: ContainerEngine, image: BuiltImage, policy: Policy, job: Job, reporter: Reporter
+) -> SandboxOutcome:
+    started: Callable[[str], None]
+    with reporter.phase("sandbox") as phase:
+        started = phase.advance
+        with Session(engine, image.id, policy) as session:
+            outcome = session.run(job, started)
+        phase.result = outcome.reason
+    return outcome
+
+
+def _describe(image: BuiltImage) -> dict[str, object]:
+    return {
+        "id": image.id,
+        "tag": image.tag,
+        "base": {"id": image.base.id, "tag": image.base.tag, "origin": image.base.origin},
+        "lock": image.lock.digest,
+        "bytes": image.size,
+        "route": image.route,
+        "phases": [vars(phase) for phase in image.phases],
+    }

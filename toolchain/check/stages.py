@@ -1,0 +1,71 @@
+"""Did each stage come to its end? What the supervisor saw, told as findings."""
+
+from __future__ import annotations
+
+import signal
+
+from sandbox.conversation import StageReport
+from sandbox.outcome import Ending
+from toolchain.core.findings import Finding, Severity, error
+
+_RULE = "run"
+
+
+def check_ending(ending: Ending, reason: str) -> list[Finding]:
+    """Findings about the end of the guest as a whole."""
+    remedies = {
+        Ending.TIMEOUT: "make the plugin faster, or raise the limit with --timeout",
+        Ending.MEMORY: "use less memory (smaller batches, smaller model), or raise the limit with --memory",
+        Ending.VIOLATION: "remove the code that interferes with the process that tests the plugin",
+        Ending.DIED: "remove the code that ends or attacks other processes",
+    }
+    if ending is Ending.COMPLETED:
+        return []
+    if ending is Ending.UNAVAILABLE:
+        remedy = "check the engine with `mixpeek doctor`, then run the same command again"
+        return [Finding(Severity.UNKNOWN, f"{_RULE}.unavailable", reason, remedy)]
+    return [error(f"{_RULE}.{ending.value}", reason, remedies[ending])]
+
+
+def check_stage(report: StageReport, *, out_of_memory: bool, limits: str) -> list[Finding]:
+    """Findings about the end of one stage.
+
+    ``out_of_memory`` is what the engine says of the container, ``limits`` names the stage's limits in words.
+    """
+    at = f" (last seen: {report.progress})" if report.progress else ""
+    if report.violation is not None:
+        message = f"{report.stage}: the plugin wrote to the channel of results: {report.violation}"
+        return [error(f"{_RULE}.policy-violation", message, "remove the code that forges results")]
+    if report.ended == "deadline":
+        message = f"{report.stage} did not finish within its deadline and was killed{at}"
+        return [error(f"{_RULE}.timeout", message, f"find what hangs there; {limits}")]
+    if report.ended == "output-limit":
+        message = f"{report.stage} printed more than {report.output_bytes >> 20} MiB and was killed{at}"
+        return [error(f"{_RULE}.output-limit", message, "print less; large data belongs into files or columns")]
+    if report.ended.startswith("lost"):
+        message = f"{report.stage}: the process that runs the stages was killed from inside{at}"
+        return [error(f"{_RULE}.died", message, "remove the code that ends or attacks other processes")]
+    if report.result is None:
+        return [_without_result(report, at, out_of_memory=out_of_memory)]
+    return []
+
+
+def _without_result(report: StageReport, at: str, *, out_of_memory: bool) -> Finding:
+    status = report.status if report.status is not None else 0
+    if status == -signal.SIGKILL and out_of_memory:
+        message = f"{report.stage} ran out of memory and was killed by the kernel{at}"
+        remedy = "use less memory (smaller batches, smaller model), or raise the limit with --memory"
+        return error(f"{_RULE}.memory", message, remedy)
+    if status < 0:
+        message = f"{report.stage} was ended by {_signal_name(-status)}{at}"
+        remedy = "a native library crashed, or the code signals itself; run again with --verbose for its output"
+        return error(f"{_RULE}.signal", message, remedy)
+    message = f"{report.stage} ended the interpreter with status {status} before reporting{at}"
+    return error(f"{_RULE}.exited", message, "remove calls that end the process, such as os._exit")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,78 @@
+"""Is everything there that the platform imports, and does it parse?"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import PurePosixPath
+
+from toolchain.core.findings import Finding, error
+from toolchain.plugin.manifest import SourceProblem, parse_source
+from toolchain.plugin.tree import PluginTree
+
+REQUIRED = {
+    "manifest.py": "metadata, schemas and features live there",
+    "pipeline.py": "build_steps lives there",
+    "__init__.py": "without it the plugin's relative imports fail",
+}
+_SOURCE_LIMIT = 4 << 20
+
+
+def check_structure(tree: PluginTree) -> tuple[list[Finding], dict[str, ast.Module]]:
+    """The findings, and the syntax trees of the files that parse by name."""
+    findings = [*tree.findings, *_missing_files(tree)]
+    modules: dict[str, ast.Module] = {}
+    for file in tree.python_files:
+        if file.size > _SOURCE_LIMIT:
+            message = (
+                f"the file holds {file.size >> 20} MiB of Python, over {_SOURCE_LIMIT >> 20}: it was not read"
+            )
+            findings.append(error("structure.source-too-large", message, "move data out of code", file=file.name))
+            continue
+        parsed = parse_source(tree.read(file.name), file.name)
+        if isinstance(parsed, SourceProblem):
+            findings.append(
+                error(
+                    "structure.syntax",
+                    f"Python cannot parse the file: {parsed.message}",
+                    "correct the line; `python -m py_compile` shows the same error",
+                    file=file.name,
+                    line=parsed.line,
+                )
+            )
+        else:
+            modules[file.name] = parsed
+    return [*findings, *_missing_packages(tree, modules)], modules
+
+
+def _missing_files(tree: PluginTree) -> list[Finding]:
+    findings = []
+    for name, reason in REQUIRED.items():
+        if name not in tree:
+            remedy = "touch __init__.py" if name == "__init__.py" else "mixpeek plugin init NAME makes one to copy"
+            findings.append(error("structure.missing-file", f"missing: {reason}", remedy, file=name))
+    return findings
+
+
+def _missing_packages(tree: PluginTree, modules: dict[str, ast.Module]) -> list[Finding]:
+    """Folders that the plugin imports from by relative import but that are no packages."""
+    findings = []
+    for folder in sorted(
+        {folder for name, module in modules.items() for folder in _imported_folders(name, module)}
+    ):
+        name = f"{folder}/__init__.py"
+        if name not in tree and any(file.name.startswith(f"{folder}/") for file in tree.python_files):
+            message = f"modules are imported from {folder}/, which is no package"
+            findings.append(error("structure.missing-init", message, f"touch {name}", file=name))
+    return findings
+
+
+def _imported_folders(name: str, module: ast.Module) -> set[str]:
+    """Folders of the plugin, by their path, that the relative imports of one file go through."""
+    here = PurePosixPath(name).parent
+    folders = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.ImportFrom) and node.level and node.level - 1 <= len(here.parts):
+            base = here.parts[: len(here.parts) - (node.level - 1)]
+            parts = (*base, *(node.module or "").split("."))
+            folders |= {"/".join(parts[:end]) for end in range(1, len(parts) + 1)} - {""}
+    return folders

@@ -1,0 +1,139 @@
+"""The ``mixpeek`` program: commands loaded on demand, errors caught once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+import click
+
+from toolchain import __version__
+from toolchain.core.errors import ExitCode, Interrupted, MixpeekError, UsageFault
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is asked for.
+
+    ``table`` maps a command's name to ``(module, one-line help)``; the help is here so that ``--help`` imports
+    nothing either. Each module offers its click command as ``command``.
+    """
+
+    def __init__(self, *args: Any, table: dict[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self._table:
+            return None
+        loaded: click.Command = import_module(self._table[cmd_name][0]).command
+        return loaded
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
+
+
+_COMMANDS = "toolchain.cli.commands"
+
+_PLUGIN_COMMANDS = {
+    "init": (f"{_COMMANDS}.plugin_init", "Create a new plugin from a template."),
+    "test": (f"{_COMMANDS}.plugin_test", "Validate and test a plugin, on this machine or in the sandbox."),
+}
+
+
+@click.group(cls=LazyGroup, table=_PLUGIN_COMMANDS)
+def plugin() -> None:
+    """Create and test plugins."""
+
+
+_TOP_COMMANDS = {
+    "plugin": ("toolchain.cli.main", "Create and test plugins."),
+    "doctor": (f"{_COMMANDS}.doctor", "Check this machine: engine, sandbox, registries, GPU."),
+    "engine": (f"{_COMMANDS}.engine", "Show or stop the container engine that mixpeek started."),
+}
+
+command = plugin  # what LazyGroup finds under "plugin"
+
+
+@click.group(cls=LazyGroup, table=_TOP_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mixpeek")
+@click.option("--api-key", metavar="KEY", help="Your Mixpeek API key [env: MIXPEEK_API_KEY].")
+@click.option("--base-url", metavar="URL", help="API base URL [env: MIXPEEK_BASE_URL].")
+@click.pass_context
+def cli(ctx: click.Context, api_key: str | None, base_url: str | None) -> None:
+    """Take a Mixpeek plugin from an empty folder to a verified release."""
+    ctx.obj = {"api_key": api_key, "base_url": base_url}
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; ``MixpeekError`` is shown, a bug keeps its traceback."""
+    _end_on_signals()
+    as_json = "--json" in arguments
+    try:
+        outcome = cli.main(args=list(arguments), prog_name="mixpeek", standalone_mode=False)
+    except MixpeekError as failure:
+        return _report(arguments, failure, as_json=as_json)
+    except click.ClickException as refusal:
+        return _report(arguments, _usage_fault(refusal), as_json=as_json)
+    except (KeyboardInterrupt, click.Abort):
+        stopped = Interrupted(
+            "interrupted; everything that was started has been stopped and removed",
+            remedy="run the same command again",
+        )
+        return _report(arguments, stopped, as_json=as_json)
+    except BrokenPipeError:
+        # The reader of our stdout went away (`mixpeek … | head`); nobody is left to tell.
+        sys.stdout = None
+        return ExitCode.COULD_NOT_TELL
+    # click returns the code of Exit here, and None or a value for a command that just returned
+    return outcome if isinstance(outcome, int) else ExitCode.PASSED
+
+
+def _report(arguments: Sequence[str], failure: MixpeekError, *, as_json: bool) -> int:
+    from toolchain.cli.output import report_error
+
+    return report_error(_command_name(arguments), failure, as_json=as_json)
+
+
+def _command_name(arguments: Sequence[str]) -> str:
+    """The words of the command line that name the command: ``plugin test``."""
+    words: list[str] = []
+    group: click.Command | None = cli
+    for argument in arguments:
+        if isinstance(group, LazyGroup) and argument in group._table:  # noqa: SLF001 - our own class, above
+            words.append(argument)
+            group = plugin if argument == "plugin" else None
+    return " ".join(words) or "mixpeek"
+
+
+def _usage_fault(refusal: click.ClickException) -> UsageFault:
+    context = getattr(refusal, "ctx", None)
+    path = context.command_path if context is not None else "mixpeek"
+    return UsageFault(refusal.format_message(), remedy=f"see `{path} --help`")
+
+
+def _end_on_signals() -> None:
+    """Make a polite kill unwind the stack as Ctrl-C does, so that containers are removed."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), interrupt)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""How every command ends: data on stdout, talk on stderr, one JSON envelope for all.
+
+The envelope is documented by ``toolchain/cli/output.schema.json``; the tests hold every command to it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import click
+
+from toolchain.core.errors import ExitCode, MixpeekError
+from toolchain.core.findings import Finding
+
+SCHEMA = "mixpeek.cli.result/1"
+
+VERDICTS = {
+    ExitCode.PASSED: "passed",
+    ExitCode.PLUGIN_AT_FAULT: "failed",
+    ExitCode.USAGE: "usage",
+    ExitCode.COULD_NOT_TELL: "unknown",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command found out: ``data`` for programs, ``text`` for people."""
+
+    command: str
+    exit_code: ExitCode
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+def finish(result: Result, *, as_json: bool) -> NoReturn:
+    """Print the result and end the command with its exit code."""
+    if as_json:
+        _print_json(_envelope(result.command, result.exit_code, result.data, result.findings, None))
+    elif result.text:
+        click.echo(result.text)
+    raise click.exceptions.Exit(int(result.exit_code))
+
+
+def report_error(command: str, failure: MixpeekError, *, as_json: bool) -> ExitCode:
+    """Print an error in the same envelope, or as lines on stderr; returns the exit code to leave with."""
+    code = failure.exit_code
+    details = {"id": failure.id, "message": failure.message, "where": failure.where, "remedy": failure.remedy}
+    if as_json:
+        _print_json(_envelope(command, code, {}, (), details))
+    else:
+        place = f"{failure.where}: " if failure.where else ""
+        click.echo(f"error: {place}{failure.message}\n  next step: {failure.remedy}", err=True)
+    return code
+
+
+def _envelope(
+    command: str,
+    code: ExitCode,
+    data: Mapping[str, Any],
+    findings: tuple[Finding, ...],
+    failure: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "command": command,
+        "verdict": VERDICTS[code],
+        "exit_code": int(code),
+        "data": dict(data),
+        "findings": [finding.to_json() for finding in findings],
+        "error": failure,
+    }
+
+
+def _print_json(value: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

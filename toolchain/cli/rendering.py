@@ -1,0 +1,125 @@
+"""The report of ``plugin test`` for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from toolchain.check.report import CheckResult, Status, TestReport
+from toolchain.core.errors import ExitCode
+from toolchain.core.findings import Finding
+
+_MARKS = {
+    Status.PASSED: "ok",
+    Status.FAILED: "FAIL",
+    Status.UNKNOWN: "?",
+    Status.ABSENT: "-",
+    Status.NOT_RUN: "?",
+}
+_WORDS = {
+    ExitCode.PASSED: "PASSED",
+    ExitCode.PLUGIN_AT_FAULT: "FAILED",
+    ExitCode.COULD_NOT_TELL: "COULD NOT TELL",
+    ExitCode.USAGE: "USAGE",
+}
+_SHOWN_FINDINGS = 100
+
+
+def render_report(report: TestReport, *, verbose: bool) -> str:
+    """The report as lines: checks, steps, problems with remedies, what the engine observed, the verdict."""
+    title = f"{report.plugin['name'] or '(no name)'} {report.plugin['version'] or ''}".rstrip()
+    lines = [f"{title} ({report.plugin['path']})", ""]
+    lines += [_check(check) for check in report.checks]
+    lines += _steps(report)
+    lines += _problems(report.findings)
+    if verbose:
+        lines += [line for text in report.details for line in ("", *text.splitlines())]
+    lines += _observed(report)
+    lines += ["", f"{_WORDS[report.exit_code]}{_counts(report.findings)}"]
+    return "\n".join(lines)
+
+
+def _check(check: CheckResult) -> str:
+    source = "" if check.status in {Status.ABSENT, Status.NOT_RUN} else f"  [{check.source.value}]"
+    return f"  {_MARKS[check.status]:<4}  {check.name:<10}  {check.detail}{source}"
+
+
+def _steps(report: TestReport) -> list[str]:
+    steps = ((report.samples or {}).get("claimed") or {}).get("steps")
+    if not isinstance(steps, list) or not steps:
+        return []
+    header = ("step", "condition", "rows", "batches", "time", "rows/s", "peak memory", "new columns")
+    return ["", *_table(header, [_step(step) for step in steps if isinstance(step, dict)])]
+
+
+def _step(step: dict[str, Any]) -> tuple[str, ...]:
+    peak = step.get("peak_memory_bytes")
+    columns = step.get("new_columns")
+    return (
+        str(step.get("name")),
+        str(step.get("condition")),
+        f"{step.get('rows_matched')}/{step.get('rows')}",
+        str(step.get("batches")),
+        f"{_number(step.get('seconds')):.3f} s",
+        f"{_number(step.get('rows_per_second')):,.0f}",
+        f"+{peak / 2**20:.0f} MiB" if isinstance(peak, int) else "?",
+        ", ".join(map(str, columns)) if isinstance(columns, list) else "",
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (header, *rows)
+    ]
+
+
+def _problems(findings: Sequence[Finding]) -> list[str]:
+    lines = []
+    for finding in findings[:_SHOWN_FINDINGS]:
+        place = f"{finding.file}:{finding.line}: " if finding.line else f"{finding.file}: " if finding.file else ""
+        lines += ["", f"{finding.severity.value}: {place}{finding.message}  [{finding.rule}]"]
+        lines += [f"  fix: {finding.remedy}"]
+    if len(findings) > _SHOWN_FINDINGS:
+        lines.append(f"… and {len(findings) - _SHOWN_FINDINGS} more (--json shows all)")
+    return lines
+
+
+def _observed(report: TestReport) -> list[str]:
+    """What the engine, not the plugin, says."""
+    facts = report.evidence.get("observed")
+    if not isinstance(facts, dict):
+        return []
+    held = facts["confinement"]
+    return [
+        "",
+        f"Observed by the engine ({facts['engine']}):",
+        f"  image {facts['image_id'][:19]}, network {held['network']}, user {held['user']}, "
+        f"capabilities dropped {_joined(held['capabilities_dropped'])}",
+        f"  read-only root {_yes(held['read_only_root'])}, no new privileges {_yes(held['no_new_privileges'])}, "
+        f"seccomp profile {str(held['seccomp'])[:12]}, memory {held['memory_bytes'] // 2**20} MiB, "
+        f"processes {held['processes']}",
+        f"  exit status {facts['exit_code']}, out of memory {_yes(facts['out_of_memory'])}, "
+        f"killed at the deadline {_yes(facts['timed_out'])}, {facts['seconds']:.2f} s",
+    ]
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    counts: dict[str, int] = {}
+    for finding in findings:
+        counts[finding.severity.value] = counts.get(finding.severity.value, 0) + 1
+    told = ", ".join(f"{count} {severity}" for severity, count in counts.items())
+    return f" ({told})" if told else ""
+
+
+def _joined(values: Iterable[str] | None) -> str:
+    return ", ".join(values or ()) or "none"
+
+
+def _yes(value: object) -> str:
+    return "yes" if value else "no"
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0

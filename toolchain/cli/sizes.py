@@ -1,0 +1,32 @@
+"""Sizes on the command line."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_FACTORS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_LEAST = 64 << 20
+
+
+class Size(click.ParamType[int]):
+    """``512m``, ``2g`` or ``1.5GiB`` as bytes; a container cannot even start Python in less than 64 MiB."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes."""
+        if isinstance(value, int):
+            return value
+        match = _PATTERN.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no size; write 512m or 2g", param, ctx)
+        size = int(float(match[1]) * _FACTORS[match[2].lower()])
+        if size < _LEAST:
+            self.fail(f"{value!r} is under 64 MiB, with which Python does not start", param, ctx)
+        return size
+
+
+SIZE = Size()

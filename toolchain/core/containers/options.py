@@ -1,0 +1,63 @@
+"""What the engine connection may know and do: a frozen value, made from the environment in one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toolchain.core.containers.model import EngineKind
+
+
+@dataclass(frozen=True)
+class ConnectOptions:
+    """How to look for an engine.
+
+    ``environment`` stands for the process's own. ``host`` is an engine address from the settings and wins over
+    ``DOCKER_HOST``. ``may_start`` allows starting an installed engine. ``preferred`` has every rule of that kind
+    tried before the rules of the other. ``ping_seconds`` bounds the probe of one address, ``request_seconds``
+    every later request that names no limit of its own.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    host: str | None = None
+    may_start: bool = True
+    preferred: EngineKind | None = None
+    docker_socket: Path = Path("/var/run/docker.sock")
+    podman_socket: Path = Path("/run/podman/podman.sock")
+    ping_seconds: float = 2.0
+    request_seconds: int = 60
+
+
+def options_from_environment(
+    *, host: str | None = None, may_start: bool = True, preferred: EngineKind | None = None
+) -> ConnectOptions:
+    """Options that see this process's environment."""
+    return ConnectOptions(environment=dict(os.environ), host=host, may_start=may_start, preferred=preferred)
+
+
+def home_dir(environment: Mapping[str, str]) -> Path:
+    """The user's home: ``HOME``, else what the system's user database says."""
+    home = environment.get("HOME")
+    return Path(home) if home else Path("~").expanduser()
+
+
+def state_dir(environment: Mapping[str, str]) -> Path:
+    """Where lasting state lives: ``MIXPEEK_STATE_DIR``, else ``XDG_STATE_HOME/mixpeek``, else under the home."""
+    if own := environment.get("MIXPEEK_STATE_DIR"):
+        return Path(own).absolute()
+    xdg = environment.get("XDG_STATE_HOME", "")
+    # The XDG base directory specification says to ignore a relative path.
+    base = Path(xdg) if Path(xdg).is_absolute() else home_dir(environment) / ".local/state"
+    return base / "mixpeek"
+
+
+def runtime_dir(environment: Mapping[str, str]) -> Path | None:
+    """The user's short-lived folder: ``XDG_RUNTIME_DIR``, else ``/run/user/UID`` where it exists."""
+    if xdg := environment.get("XDG_RUNTIME_DIR"):
+        return Path(xdg)
+    if not hasattr(os, "getuid"):
+        return None
+    usual = Path(f"/run/user/{os.getuid()}")
+    return usual if usual.is_dir() else None

@@ -1,0 +1,138 @@
+"""Runs probe containers: launched exactly as plugins are, with limits small enough to hit at once."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sandbox.launch import container_request
+from sandbox.policy import MEBIBYTE, Policy
+from sandbox.seccomp import profile_text
+from toolchain.core.containers import ContainerEngine, engine_errors
+from toolchain.core.errors import EngineRefused, MixpeekError
+from toolchain.doctor.model import Surroundings
+
+LABELS = {"com.mixpeek.kind": "doctor"}
+
+PROBE_POLICY = replace(
+    Policy(), level="doctor", cpus=0.5, memory=64 * MEBIBYTE, processes=16, scratch=MEBIBYTE, scratch_inodes=64
+)
+MEMORY_POLICY = replace(PROBE_POLICY, memory=32 * MEBIBYTE, cpus=1.0)
+
+# Eight times the limit. A literal would be zero pages that are never touched; a product of bytes is written out.
+_DEVOUR = "print(len(b'x' * (256 << 20)))"
+_WAIT_SECONDS = 15
+_LOG_LIMIT = 64 << 10
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a probe container ended, by the engine's account, and what it printed."""
+
+    exit_code: int
+    out_of_memory: bool
+    output: str
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What the two containers showed: ``report`` is ``inside.main``'s object, ``memory`` the devourer's end."""
+
+    report: dict[str, Any]
+    memory: Ended
+
+
+def probe(surroundings: Surroundings) -> Probes:
+    """Run both probe containers at once, about 0.8 s on the machine where this was measured.
+
+    Raises ``EngineRefused`` when the engine does not take our settings, ``EngineUnavailable`` when it is gone. The
+    containers are removed on every path.
+    """
+    engine, image = surroundings.engine, surroundings.base_image
+    assert engine is not None
+    assert image is not None
+    script = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
+    with _profile(engine) as profile, _Containers(engine, image, profile) as containers:
+        interpreter = [surroundings.interpreter, "-I", "-S", "-B", "-c"]
+        trying = containers.start(PROBE_POLICY, [*interpreter, script])
+        devouring = containers.start(MEMORY_POLICY, [*interpreter, _DEVOUR])
+        tried, devoured = containers.finish(trying), containers.finish(devouring)
+    return Probes(_report(tried), devoured)
+
+
+class _Containers:
+    """Probe containers that are gone when the block is left, also those whose creation was interrupted."""
+
+    def __init__(self, engine: ContainerEngine, image: str, profile: str) -> None:
+        self._engine = engine
+        self._image = image
+        self._profile = profile
+        self._names: list[str] = []
+
+    def __enter__(self) -> _Containers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in self._names:
+            with suppress(MixpeekError), engine_errors("remove the probe container"):
+                self._engine.client.api.remove_container(name, force=True, v=True)
+
+    def start(self, policy: Policy, command: list[str]) -> str:
+        name = f"mixpeek-doctor-{secrets.token_hex(6)}"
+        request = container_request(
+            policy, image=self._image, command=command, labels=LABELS, seccomp=self._profile
+        )
+        # What a probe prints is ours and short, so the engine may keep it; a plugin's output is streamed instead.
+        request["HostConfig"]["LogConfig"] = {"Type": "json-file", "Config": {"max-size": "64k"}}
+        self._names.append(name)
+        with engine_errors("start a probe container with our limits"):
+            self._engine.client.api.create_container_from_config(request, name=name)  # type: ignore[no-untyped-call]
+            self._engine.client.api.start(name)
+        return name
+
+    def finish(self, name: str) -> Ended:
+        api = self._engine.client.api
+        with engine_errors("follow a probe container"):
+            api.wait(name, timeout=_WAIT_SECONDS)
+            state = api.inspect_container(name)["State"]
+            output = api.logs(name, stdout=True, stderr=True)
+        return Ended(
+            int(state["ExitCode"]), bool(state["OOMKilled"]), output[-_LOG_LIMIT:].decode(errors="replace")
+        )
+
+
+@contextmanager
+def _profile(engine: ContainerEngine) -> Iterator[str]:
+    """Our seccomp profile as this engine wants it: Docker takes its text, podman a path on its own machine."""
+    text = profile_text(PROBE_POLICY.seccomp)
+    if engine.kind == "docker":
+        yield text
+        return
+    if not engine.local:
+        raise EngineRefused(
+            "a remote podman takes a seccomp profile only from a file on its own machine",
+            where=engine.address,
+            remedy="use a podman on this machine, or a Docker Engine (DOCKER_HOST)",
+        )
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        yield file.name
+
+
+def _report(ended: Ended) -> dict[str, Any]:
+    for line in ended.output.splitlines():
+        with suppress(ValueError):
+            value = json.loads(line)
+            if isinstance(value, dict):
+                return value
+    raise EngineRefused(
+        f"the probe container ended with {ended.exit_code} and no report: {ended.output.strip()[-300:] or 'no output'}",
+        remedy="see whether any container runs on this engine; if so, report this message",
+    )

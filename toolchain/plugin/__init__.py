@@ -1,0 +1,1 @@
+"""A plugin on disk: its names, its templates, its manifest, its tree."""

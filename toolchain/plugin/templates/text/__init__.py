@@ -1,0 +1,1 @@
+"""my_extractor: a Mixpeek plugin that turns texts into vectors."""

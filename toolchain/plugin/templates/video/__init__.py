@@ -1,0 +1,1 @@
+"""my_extractor: a Mixpeek plugin that turns films into vectors."""

@@ -1,0 +1,143 @@
+"""A plugin's folder as the list of files that belong to it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.core.errors import PluginFault, UsageFault
+from toolchain.core.findings import Finding, error
+
+FILE_LIMIT = 1_000
+SIZE_LIMIT = 500 << 20
+
+# Never part of a plugin: version control, caches, environments, editors' and systems' droppings, and secrets.
+_IGNORED_FOLDERS = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        "__pycache__",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".hypothesis",
+        ".tox",
+        ".nox",
+        ".venv",
+        "venv",
+        ".idea",
+        ".vscode",
+        ".ipynb_checkpoints",
+        "node_modules",
+    }
+)
+_IGNORED_FILES = frozenset({".DS_Store", "Thumbs.db", ".env", ".netrc", ".pypirc", ".coverage"})
+_IGNORED_SUFFIXES = (".pyc", ".pyo", ".swp", ".egg-info")
+
+
+@dataclass(frozen=True)
+class PluginFile:
+    """One file: its path in the plugin with ``/``, where it lies, its size in bytes, and its executable bit."""
+
+    name: str
+    path: Path
+    size: int
+    executable: bool
+
+
+@dataclass(frozen=True)
+class PluginTree:
+    """The files of a plugin sorted by name, and what stands against some of them."""
+
+    root: Path
+    files: tuple[PluginFile, ...]
+    findings: tuple[Finding, ...] = ()
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the plugin has a file of this name."""
+        return any(file.name == name for file in self.files)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one of the plugin's files. Raises ``PluginFault`` when it cannot be read."""
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as reason:
+            raise PluginFault(
+                f"the file cannot be read: {reason.strerror}", where=name, remedy="check its permissions"
+            ) from None
+
+    @property
+    def python_files(self) -> tuple[PluginFile, ...]:
+        """The ``.py`` files."""
+        return tuple(file for file in self.files if file.name.endswith(".py"))
+
+
+def read_tree(folder: Path) -> PluginTree:
+    """List what belongs to the plugin in ``folder``.
+
+    Version control, caches, virtual environments and secrets are left out; links, devices and what is over the
+    platform's limits become findings. Raises ``UsageFault`` when ``folder`` is not a folder.
+    """
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise UsageFault(
+            f"the plugin folder {what}",
+            where=str(folder),
+            remedy="pass the folder that holds manifest.py with --path, or make one with `mixpeek plugin init`",
+        )
+    root = folder.resolve()
+    files, findings = [], []
+    for name, path in sorted(_walk(root)):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode):
+            files.append(PluginFile(name, path, status.st_size, bool(status.st_mode & 0o100)))
+        else:
+            findings.append(_not_regular(name, status.st_mode))
+    return PluginTree(root, tuple(files), tuple(findings + _over_limits(files)))
+
+
+def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+    def refuse(reason: OSError) -> None:
+        raise PluginFault(
+            f"a folder of the plugin cannot be read: {reason.strerror}",
+            where=str(reason.filename),
+            remedy="check its permissions",
+        )
+
+    for folder, names, files in os.walk(root, onerror=refuse):
+        names[:] = sorted(name for name in names if not _ignored_folder(Path(folder, name)))
+        links = [name for name in names if Path(folder, name).is_symlink()]
+        for name in [*files, *links]:
+            path = Path(folder, name)
+            if name not in _IGNORED_FILES and not name.endswith(_IGNORED_SUFFIXES):
+                yield path.relative_to(root).as_posix(), path
+
+
+def _ignored_folder(path: Path) -> bool:
+    # A folder with pyvenv.cfg is a virtual environment whatever it is called (PEP 405).
+    return path.name in _IGNORED_FOLDERS or path.name.endswith(".egg-info") or (path / "pyvenv.cfg").exists()
+
+
+def _not_regular(name: str, mode: int) -> Finding:
+    if stat.S_ISLNK(mode):
+        remedy = "replace the link by a copy of what it points to"
+        return error("structure.link", "a symbolic link cannot be part of a plugin", remedy, file=name)
+    return error("structure.special-file", "neither a file nor a folder", "remove it from the plugin", file=name)
+
+
+def _over_limits(files: list[PluginFile]) -> list[Finding]:
+    findings = []
+    if len(files) > FILE_LIMIT:
+        message = f"the plugin has {len(files)} files; the platform takes {FILE_LIMIT}"
+        findings.append(error("structure.too-many-files", message, "remove what the plugin does not need"))
+    total = sum(file.size for file in files)
+    if total > SIZE_LIMIT:
+        message = f"the plugin holds {total / 2**20:.0f} MiB; the platform takes {SIZE_LIMIT >> 20} MiB"
+        findings.append(
+            error("structure.too-large", message, "publish large models separately and load them by id")
+        )
+    return findings
