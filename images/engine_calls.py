@@ -4,85 +4,58 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Final
 
+from toolchain.core.containers.faults import engine_errors
 from toolchain.core.containers.model import ContainerEngine
-from toolchain.core.errors import EngineRefused, EngineUnavailable
+from toolchain.core.errors import EngineRefused
 
 # An engine is silent while it unpacks: 300 MB took 2 s here, and a slow disk may need a hundred times that.
-LOAD_SECONDS: Final = 900
-
-
-@contextmanager
-def engine_faults(engine: ContainerEngine, doing: str) -> Iterator[None]:
-    """Turn what the SDK raises while ``doing`` into ``EngineUnavailable`` or ``EngineRefused``."""
-    import docker.errors
-    import requests
-    import urllib3
-
-    try:
-        yield
-    except docker.errors.APIError as reason:
-        raise refused(doing, str(reason.explanation or reason)) from reason
-    except (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError) as reason:
-        raise EngineUnavailable(
-            f"the container engine stopped answering while {doing}: {_short(str(reason))}",
-            where=engine.address,
-            remedy="see whether the engine still runs (`mixpeek doctor`), then run the same command again",
-        ) from reason
-
-
-def refused(doing: str, explanation: str) -> EngineRefused:
-    """The error for an engine that answered with a refusal."""
-    text = _short(explanation)
-    if "no space left" in text.lower():
-        return EngineRefused(
-            f"the engine's disk is full while {doing}", remedy="free some space (`docker system df`) and try again"
-        )
-    return EngineRefused(f"the engine refused while {doing}: {text}", remedy="run `mixpeek doctor`")
+_PATIENCE: Final = 900.0
+_TAR: Final = {"Content-Type": "application/x-tar"}
 
 
 def inspect_image(engine: ContainerEngine, reference: str) -> dict[str, Any] | None:
     """What the engine knows of an image, or ``None`` when it has none of that name. One round trip, 2 ms here."""
     import docker.errors
 
-    with engine_faults(engine, "looking for an image"):
+    with engine_errors("look for an image"):
         try:
             return dict(engine.client.api.inspect_image(reference))
         except docker.errors.ImageNotFound:
             return None
 
 
-def load_archive(engine: ContainerEngine, archive: Iterable[bytes]) -> str:
-    """Stream an image archive to the engine and return what it said. Raises ``EngineRefused`` when it would not."""
-    api = engine.client.api
-    with engine_faults(engine, "loading an image"):
-        response = api.post(
-            f"{api.base_url}/v{engine.api_version}/images/load",
-            data=iter(archive),
-            params={"quiet": "1"},
-            headers={"Content-Type": "application/x-tar"},
-            timeout=LOAD_SECONDS,
-        )
-        text = response.text
-    if response.status_code >= 400:
-        raise refused("loading an image", _message(text))
-    for event in _events(text):
-        if problem := event.get("error"):
-            raise refused("loading an image", str(problem))
-    return text
+def load_archive(engine: ContainerEngine, archive: Iterable[bytes]) -> None:
+    """Stream an image archive to the engine. Raises ``EngineRefused`` when it does not take it."""
+    _post(engine, "images/load", "load an image", {"quiet": "1"}, archive)
 
 
-def tag_image(engine: ContainerEngine, image: str, tag: str) -> None:
-    """Give ``image`` the name ``tag``."""
-    repository, _, version = tag.rpartition(":")
-    with engine_faults(engine, "naming an image"):
-        engine.client.api.tag(image, repository, version)
+def build_image(engine: ContainerEngine, context: Iterable[bytes], tag: str, **parameters: str) -> dict[str, Any]:
+    """Build a context without network and return the inspected result. Raises ``EngineRefused``.
+
+    This is the classic builder, which every engine has: BuildKit's needs a session that remote engines may not give.
+    """
+    fixed = {"t": tag, "networkmode": "none", "rm": "1", "forcerm": "1"}
+    _post(engine, "build", "build an image", {**fixed, **parameters}, context)
+    built = inspect_image(engine, tag)
+    if built is None:
+        raise _refusal("build an image", "it reports success and has no image")
+    return built
+
+
+def pull_image(engine: ContainerEngine, reference: str, architecture: str, silence: float) -> None:
+    """Let the engine pull ``reference``. Raises ``EngineRefused``, also when nothing comes for ``silence`` seconds."""
+    # A colon after the last slash separates a tag; one before it, a registry's port.
+    named = ":" in reference.rpartition("/")[2] or "@" in reference
+    parameters = {"fromImage": reference, "platform": f"linux/{architecture}"}
+    parameters = parameters if named else {**parameters, "tag": "latest"}
+    _post(engine, "images/create", "pull an image", parameters, (), silence)
 
 
 def remove_image(engine: ContainerEngine, image: str) -> bool:
-    """Remove an image that nothing uses; returns whether it went. Never raises for one that stays."""
+    """Remove an image or name that nothing uses; returns whether it went. Never raises for one that stays."""
     import docker.errors
     import requests
 
@@ -94,24 +67,65 @@ def remove_image(engine: ContainerEngine, image: str) -> bool:
 
 def list_images(engine: ContainerEngine, label: str) -> list[Mapping[str, Any]]:
     """All images that carry ``label`` ("name" or "name=value")."""
-    with engine_faults(engine, "listing images"):
+    with engine_errors("list images"):
         return list(engine.client.api.images(filters={"label": label}))
 
 
-def _events(text: str) -> Iterator[dict[str, Any]]:
-    for line in text.splitlines():
+def _post(  # noqa: PLR0913
+    engine: ContainerEngine,
+    path: str,
+    doing: str,
+    parameters: Mapping[str, str],
+    body: Iterable[bytes],
+    patience: float = _PATIENCE,
+) -> None:
+    """One streaming call. The SDK's own methods take the client's deadline of 60 s, and files where we have streams."""
+    import requests
+
+    api = engine.client.api
+    with engine_errors(doing):
+        try:
+            response = api.post(
+                f"{api.base_url}/v{engine.api_version}/{path}",
+                data=iter(body) if body else None,
+                params=dict(parameters),
+                headers=_TAR if body else {},
+                timeout=patience,
+                stream=True,
+            )
+            lines = [line for line in response.iter_lines() if line]
+        except requests.ReadTimeout:
+            if patience == _PATIENCE:
+                raise
+            raise _refusal(doing, f"nothing came for {patience:g} s") from None
+    events = list(_events(lines))
+    if problem := next((event["error"] for event in events if event.get("error")), None):
+        raise _refusal(doing, f"{problem} {_last_words(events)}".strip())
+    if response.status_code >= 400:
+        text = b" ".join(lines).decode(errors="replace")
+        raise _refusal(doing, str(events[0].get("message") or text) if events else text)
+
+
+def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
         with suppress(ValueError):
             event = json.loads(line)
             if isinstance(event, dict):
                 yield event
 
 
-def _message(text: str) -> str:
-    with suppress(ValueError):
-        return str(json.loads(text).get("message") or text)
-    return text
+def _last_words(events: list[dict[str, Any]]) -> str:
+    said = [str(event["stream"]).strip() for event in events[-6:] if event.get("stream")]
+    return f"({said[-1]})" if said else ""
 
 
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 300 else text[:297] + "..."
+def _refusal(doing: str, words: str) -> EngineRefused:
+    words = " ".join(words.split())
+    if "no space left" in words.lower():
+        return EngineRefused(
+            f"could not {doing}: the engine's disk is full", remedy="free some space (`docker system df`) and try again"
+        )
+    return EngineRefused(
+        f"could not {doing}: the engine says: {words[:400]}",
+        remedy="run `mixpeek doctor` to see what this engine can do",
+    )

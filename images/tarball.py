@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -12,7 +13,25 @@ END: Final = bytes(2 * BLOCK)
 _CHUNK: Final = 1 << 20
 _SIZE_LIMIT: Final = 8 << 30  # what eleven octal digits hold
 
-Part = Path | bytes
+
+@dataclass(frozen=True)
+class FilePart:
+    """A whole file of ``size`` bytes as part of a tar."""
+
+    path: Path
+    size: int
+
+
+Part = FilePart | bytes
+
+
+class FileChanged(Exception):
+    """A file no longer has the size that its header promises, or became a link; ``args[0]`` is its path."""
+
+
+def file_part(path: Path) -> FilePart:
+    """The file at ``path`` with the size it has now."""
+    return FilePart(path, path.stat().st_size)
 
 
 def file_header(name: str, size: int, *, executable: bool = False) -> bytes:
@@ -43,36 +62,50 @@ def parents(name: str) -> list[str]:
 
 
 def chunks(parts: Iterable[Part]) -> Iterator[bytes]:
-    """The bytes of ``parts`` one after the other, at most 1 MiB at a time."""
+    """The bytes of ``parts`` one after the other, at most 1 MiB at a time. Raises ``FileChanged``."""
     for part in parts:
         if isinstance(part, bytes):
             yield part
-            continue
-        with part.open("rb", buffering=0) as stream:
-            while chunk := stream.read(_CHUNK):
-                yield chunk
+        else:
+            yield from _file_chunks(part)
 
 
 def total_size(parts: Iterable[Part]) -> int:
     """Length in bytes of ``parts`` together."""
-    return sum(len(part) if isinstance(part, bytes) else os.stat(part).st_size for part in parts)
+    return sum(len(part) if isinstance(part, bytes) else part.size for part in parts)
 
 
-def header(
-    name: str, size: int, kind: bytes, mode: int, *, link: str = "", owner: tuple[int, int] = (0, 0)
+def _file_chunks(part: FilePart) -> Iterator[bytes]:
+    size = 0
+    try:
+        # What was a file when it was listed may be a link by now: it is not followed out of its folder.
+        with os.fdopen(os.open(part.path, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0) as stream:
+            while chunk := stream.read(_CHUNK):
+                size += len(chunk)
+                if size > part.size:
+                    break
+                yield chunk
+    except OSError as reason:
+        raise FileChanged(str(part.path), reason.strerror) from reason
+    if size != part.size:
+        raise FileChanged(str(part.path), "its size changed")
+
+
+def header(  # noqa: PLR0913 - the fields of a tar header
+    name: str, size: int, kind: bytes, mode: int, *, link: str = "", owner: int = 0, group: int = 0
 ) -> bytes:
-    """One entry's header: ``kind`` is tar's type letter, ``owner`` user and group id."""
+    """One entry's header: ``kind`` is tar's type letter."""
     path, target = name.encode(), link.encode()
     records = b""
     if len(path) > 100 or not name.isascii():
         records += _pax_record("path", name)
     if len(target) > 100 or not link.isascii():
         records += _pax_record("linkpath", link)
-    block = _block(path[:100], target[:100], size, kind, mode, owner)
+    block = _block(path, target, kind, (mode, owner, group, size))
     if not records:
         return block
     # A pax record carries what the plain field cannot; the field itself then only serves old readers.
-    extended = _block(b"././@PaxHeader", b"", len(records), b"x", 0o644, (0, 0))
+    extended = _block(b"././@PaxHeader", b"", b"x", (0o644, 0, 0, len(records)))
     return extended + records + padding(len(records)) + block
 
 
@@ -84,15 +117,15 @@ def _pax_record(key: str, value: str) -> bytes:
     return str(length).encode() + body
 
 
-def _block(name: bytes, link: bytes, size: int, kind: bytes, mode: int, owner: tuple[int, int]) -> bytes:  # noqa: PLR0913
+def _block(name: bytes, link: bytes, kind: bytes, numbers: tuple[int, int, int, int]) -> bytes:
+    """One header block; ``numbers`` are mode, owner, group and size."""
     fields = (
-        name.ljust(100, b"\0"),
-        b"%07o\0%07o\0%07o\0" % (mode, *owner),
-        b"%011o\0" % size,
+        name[:100].ljust(100, b"\0"),
+        b"%07o\0%07o\0%07o\0%011o\0" % numbers,
         b"00000000000\0",  # modification time: the epoch
         b" " * 8,  # checksum, counted as spaces
         kind,
-        link.ljust(100, b"\0"),
+        link[:100].ljust(100, b"\0"),
         b"ustar\x0000",
         bytes(64),
         b"0000000\0" * 2,

@@ -77,7 +77,7 @@ def _write(name: str, archive: tarfile.TarFile, member: tarfile.TarInfo, output:
         link = str(PurePosixPath("/" + link).relative_to("/"))
     size = member.size if kind == b"0" else 0
     full = name + "/" if kind == b"5" else name
-    output.write(header(full, size, kind, member.mode & 0o7777, link=link, owner=(member.uid, member.gid)))
+    output.write(header(full, size, kind, member.mode & 0o7777, link=link, owner=member.uid, group=member.gid))
     if size:
         content = archive.extractfile(member)
         assert content is not None

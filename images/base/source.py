@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-import json
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
 from images.base.model import Origin
 from images.base.packages import PACKAGES, SUITE, make_rootfs
-from images.engine_calls import engine_faults, inspect_image
+from images.engine_calls import inspect_image, pull_image
 from images.files import Cache
 from images.image_config import ImageConfig
-from images.placing import place
+from images.placing import Order, place
 from toolchain.core.containers.model import ContainerEngine
-from toolchain.core.errors import ImageUnavailable
-from toolchain.core.reporter import Reporter
+from toolchain.core.digests import sha256_json
+from toolchain.core.errors import EngineRefused, ImageUnavailable
+from toolchain.core.reporter import Phase, Reporter
 
 DEFAULT_REFERENCE: Final = "python:3.11-slim-bookworm"
 # An engine that cannot resolve the registry says so in 60 ms; one behind a silent firewall says nothing.
-_SILENCE_SECONDS: Final = 30
+_SILENCE_SECONDS: Final = 30.0
+# For so long a registry that did not answer is not asked again, unless a refresh is wanted.
+_MEMORY_SECONDS: Final = 86400.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The distribution to obtain: ``reference`` as the user wrote it, or ``None`` for the default."""
+
+    reference: str | None
+    architecture: str
+    refresh: bool = False
+
+    @property
+    def name(self) -> str:
+        """The reference to ask for."""
+        return self.reference or DEFAULT_REFERENCE
 
 
 @dataclass(frozen=True)
@@ -32,68 +49,60 @@ class Source:
     rootfs: ImageConfig | None = None
 
 
-def obtain_source(
-    engine: ContainerEngine, reporter: Reporter, cache: Cache, architecture: str, wanted: str | None
-) -> Source:
-    """The distribution ``wanted`` or the default: pulled where a registry answers, else made from packages.
+def obtain_source(engine: ContainerEngine, reporter: Reporter, cache: Cache, wanted: Wanted) -> Source:
+    """The distribution: pulled where a registry answers, else made from packages.
 
     A reference that the user chose is never replaced by packages: then ``ImageUnavailable`` is raised.
     """
-    reference = wanted or DEFAULT_REFERENCE
-    with reporter.phase("base image") as phase:
-        phase.advance(f"asking for {reference}")
-        found, refusal = _pulled(engine, reference, architecture)
-        if found is not None:
-            phase.result = f"{reference}, pulled"
-            digests = found.get("RepoDigests") or [found["Id"]]
-            return Source(found["Id"], "pulled", reference, str(sorted(digests)[0]).rpartition("@")[2])
-        if wanted is not None:
-            raise ImageUnavailable(
-                f"the base image could not be pulled: {refusal}",
-                where=reference,
-                remedy="correct MIXPEEK_BASE_IMAGE or the registry, or unset it to build from packages",
-            )
-        phase.advance(f"no registry; making {SUITE} from packages")
-        rootfs = make_rootfs(architecture, cache)
-        name = f"debian {SUITE}: {' '.join(PACKAGES)}"
-        tag = f"mixpeek/rootfs:{SUITE}-{architecture}"
-        placed = place(engine, rootfs, tag, (), None)
-        phase.result = f"made from {SUITE} packages: {refusal}"
-        return Source(placed.id, "packages", name, rootfs.id, rootfs)
-
-
-def _pulled(engine: ContainerEngine, reference: str, architecture: str) -> tuple[dict[str, Any] | None, str]:
-    """The image as the engine knows it after asking the registry, or why there is none."""
-    found = inspect_image(engine, reference)
-    if found is not None and found["Architecture"] == architecture:
-        return found, ""
-    refusal = _pull(engine, reference, architecture)
-    found = None if refusal else inspect_image(engine, reference)
-    if found is not None and found["Architecture"] != architecture:
-        return None, f"it exists for {found['Architecture']} only"
-    return found, refusal or "the engine does not show it"
-
-
-def _pull(engine: ContainerEngine, reference: str, architecture: str) -> str:
-    """Ask the engine to pull; returns why it could not, or nothing."""
-    import requests
-
-    api = engine.client.api
-    repository, _, tag = (
-        reference.rpartition(":") if ":" in reference.rpartition("/")[2] else (reference, "", "latest")
-    )
-    with engine_faults(engine, "pulling the base image"):
+    with reporter.phase("distribution") as phase:
         try:
-            response = api.post(
-                f"{api.base_url}/v{engine.api_version}/images/create",
-                params={"fromImage": repository, "tag": tag, "platform": f"linux/{architecture}"},
-                timeout=_SILENCE_SECONDS,
-                stream=True,
-            )
-            lines = [json.loads(line) for line in response.iter_lines() if line]
-        except requests.ReadTimeout:
-            return f"the registry was silent for {_SILENCE_SECONDS} s"
-    problems = [
-        str(line.get("error") or line.get("message")) for line in lines if "error" in line or "message" in line
-    ]
-    return problems[0] if problems else ""
+            return _pulled(engine, cache, wanted, phase)
+        except EngineRefused as refusal:
+            if wanted.reference is not None:
+                raise ImageUnavailable(
+                    f"the base image could not be pulled: {refusal.message}",
+                    where=wanted.reference,
+                    remedy="correct MIXPEEK_BASE_IMAGE or the registry, or unset it to build from packages",
+                ) from refusal
+            return _packaged(engine, cache, wanted, phase, refusal.message)
+
+
+def _packaged(engine: ContainerEngine, cache: Cache, wanted: Wanted, phase: Phase, why: str) -> Source:
+    phase.advance(f"no registry; making {SUITE} from packages")
+    rootfs = make_rootfs(wanted.architecture, cache, refresh=wanted.refresh)
+    tag = f"mixpeek/rootfs:{SUITE}-{wanted.architecture}"
+    known = inspect_image(engine, tag)
+    if known is None or known["Id"] != rootfs.id:
+        place(engine, Order(rootfs, tag))
+    phase.result = f"Debian {SUITE} from packages ({why})"
+    return Source(rootfs.id, "packages", f"debian {SUITE}: {' '.join(PACKAGES)}", rootfs.id, rootfs)
+
+
+def _pulled(engine: ContainerEngine, cache: Cache, wanted: Wanted, phase: Phase) -> Source:
+    """Raises ``EngineRefused`` with the reason when there is no such image."""
+    found = inspect_image(engine, wanted.name)
+    if found is None or wanted.refresh or found["Architecture"] != wanted.architecture:
+        phase.advance(f"asking a registry for {wanted.name}")
+        found = _asked(engine, cache, wanted)
+    if found["Architecture"] != wanted.architecture:
+        raise EngineRefused(f"{wanted.name} exists for {found['Architecture']} only", remedy="name another image")
+    phase.result = f"{wanted.name}, pulled"
+    digests = sorted(found.get("RepoDigests") or []) or [str(found["Id"])]
+    return Source(str(found["Id"]), "pulled", wanted.name, digests[0].rpartition("@")[2])
+
+
+def _asked(engine: ContainerEngine, cache: Cache, wanted: Wanted) -> dict[str, Any]:
+    memory = cache.folder("bases") / f"unanswered-{sha256_json([engine.address, wanted.name])[:16]}"
+    silent_since = memory.stat().st_mtime if memory.is_file() else 0.0
+    if wanted.reference is None and not wanted.refresh and time.time() - silent_since < _MEMORY_SECONDS:
+        raise EngineRefused("no registry answered in the last day", remedy="refresh the base to ask again")
+    try:
+        pull_image(engine, wanted.name, wanted.architecture, _SILENCE_SECONDS)
+    except EngineRefused:
+        cache.write(memory, b"")
+        raise
+    found = inspect_image(engine, wanted.name)
+    if found is None:
+        raise EngineRefused(f"the engine pulled {wanted.name} and does not show it", remedy="run `mixpeek doctor`")
+    memory.unlink(missing_ok=True)
+    return found

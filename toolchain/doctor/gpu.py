@@ -51,7 +51,8 @@ def _device(nvml: Any, number: int) -> Check:
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
     detail = (
-        f"{_text(nvml.nvmlDeviceGetName(handle))}, {memory.free / _GIB:.1f} of {memory.total / _GIB:.1f} GiB free, "
+        f"{_text(nvml.nvmlDeviceGetName(handle))}, "
+        f"{memory.free / _GIB:.1f} of {memory.total / _GIB:.1f} GiB free, "
         f"compute capability {major}.{minor}, MIG {_mig(nvml, handle)}"
     )
     return ok(f"gpu-{number}", detail)

@@ -11,6 +11,7 @@ from toolchain.doctor.probing import MEMORY_POLICY, PROBE_POLICY, Ended, Probes,
 _CGROUPS = "enable this cgroup controller for the engine (kernel command line, or the engine's cgroup settings)"
 _ENGINE = "use an engine that enforces it: Docker Engine 20.10 or newer, or podman 4 or newer with runc or crun"
 _MEBIBYTE = 1 << 20
+_FALLBACK_TUNNELS = {"tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"}
 
 
 def isolation(surroundings: Surroundings) -> list[Check]:
@@ -58,11 +59,10 @@ def _seccomp(report: dict[str, Any], info: Any) -> Check:
 def _network(report: dict[str, Any]) -> Check:
     found = report.get("interfaces")
     # Tunnel devices without an address appear in every new namespace when their modules are loaded.
-    others = (
-        [name for name in found if name != "lo" and not _is_fallback_tunnel(name)] if _strings(found) else None
-    )
-    detail = "no interface but lo" if others == [] else f"interfaces seen: {found}"
-    return _verdict("no-network", others == [], detail, _ENGINE)
+    others = {str(name) for name in found} - {"lo"} - _FALLBACK_TUNNELS if isinstance(found, list) else None
+    holds = others is not None and not others
+    detail = "no interface but lo" if holds else f"interfaces seen: {found}"
+    return _verdict("no-network", holds, detail, _ENGINE)
 
 
 def _privileges(report: dict[str, Any]) -> Check:
@@ -81,7 +81,7 @@ def _capabilities(report: dict[str, Any]) -> Check:
 
 def _root(report: dict[str, Any]) -> Check:
     write, options = report.get("root_write"), report.get("root_mount")
-    holds = write != "done" and _strings(options) and "ro" in options
+    holds = write != "done" and isinstance(options, list) and "ro" in options
     detail = f"mounted read-only, a write gives {write}" if holds else f"a write gives {write}, mounted {options}"
     return _verdict("read-only-root", holds, detail, _ENGINE)
 
@@ -128,14 +128,6 @@ def _object(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _field(report: dict[str, Any], probe_name: str, name: str) -> str:
     return str(_object(report, probe_name).get(name, ""))
-
-
-def _strings(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _is_fallback_tunnel(name: str) -> bool:
-    return name in {"tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"}
 
 
 def _size(count: object) -> str:

@@ -22,12 +22,8 @@ _DEBIAN_FAMILY = frozenset({"debian", "ubuntu"})
 
 def python(_: Surroundings) -> list[Check]:
     """The interpreter that runs the toolchain."""
-    version = platform.python_version()
-    if sys.version_info < (3, 10):
-        return [Check("python", Status.ERROR, f"{version} is too old", "install Python 3.10 or newer")]
-    return [
-        ok("python", f"{platform.python_implementation()} {version}, {platform.system()} {platform.machine()}")
-    ]
+    name = f"{platform.python_implementation()} {platform.python_version()}"
+    return [ok("python", f"{name}, {platform.system()} {platform.machine()}, {sys.executable}")]
 
 
 def uv(surroundings: Surroundings) -> list[Check]:

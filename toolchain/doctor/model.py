@@ -14,7 +14,7 @@ from toolchain.core.findings import Finding, Severity
 
 
 class Status(str, Enum):
-    """How a check went. ``ERROR`` (something needed is missing) and ``UNKNOWN`` (not probed) deny a healthy verdict."""
+    """How a check went: ``ERROR`` is something needed that is missing, ``UNKNOWN`` was not probed."""
 
     OK = "ok"
     NOTE = "note"

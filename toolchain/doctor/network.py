@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
 from toolchain.core.containers import ContainerEngine, engine_errors
 from toolchain.core.errors import EngineUnavailable, MixpeekError
-from toolchain.doctor.machine import mmdebstrap_installed
+from toolchain.doctor.machine import mmdebstrap_installed, mmdebstrap_remedy
 from toolchain.doctor.model import Check, Status, Surroundings, ok
 
 if TYPE_CHECKING:
@@ -68,7 +72,7 @@ def registry_refusal(engine: ContainerEngine) -> str | None:
             )
             try:
                 if engine.kind == "docker":
-                    client.api.inspect_distribution(_TINY_IMAGE)
+                    client.api.inspect_distribution(_TINY_IMAGE)  # type: ignore[no-untyped-call]
                 else:
                     _pull(client)  # podman offers no look at a manifest through this API
             finally:
@@ -76,7 +80,8 @@ def registry_refusal(engine: ContainerEngine) -> str | None:
     except EngineUnavailable:
         return f"no answer within {_REGISTRY_SECONDS} s"
     except MixpeekError as refused:
-        return " ".join(refused.message.split())[-200:]
+        words = refused.message.rpartition("the engine says: ")[2]
+        return " ".join(words.split())[-200:]
     return None
 
 
@@ -101,7 +106,7 @@ def _base(surroundings: Surroundings) -> Check:
 
 def _registry_remedy(worst: Status, tool: str | None) -> str:
     if worst is Status.NOTE:
-        return "nothing has to be done: the base image is here"
+        return ""
     if tool:
         return "nothing has to be done: the base image will be made from the distribution's packages"
     return "set HTTPS_PROXY for the engine, or install mmdebstrap to make the base image from packages"

@@ -58,7 +58,7 @@ def probe(surroundings: Surroundings) -> Probes:
     assert engine is not None
     assert image is not None
     script = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
-    with _profile(engine) as profile, _Containers(engine, image, profile) as containers:
+    with _profile(engine) as profile, _containers(engine, image, profile) as containers:
         interpreter = [surroundings.interpreter, "-I", "-S", "-B", "-c"]
         trying = containers.start(PROBE_POLICY, [*interpreter, script])
         devouring = containers.start(MEMORY_POLICY, [*interpreter, _DEVOUR])
@@ -66,22 +66,26 @@ def probe(surroundings: Surroundings) -> Probes:
     return Probes(_report(tried), devoured)
 
 
-class _Containers:
-    """Probe containers that are gone when the block is left, also those whose creation was interrupted."""
+@contextmanager
+def _containers(engine: ContainerEngine, image: str, profile: str) -> Iterator[_Launcher]:
+    """A launcher whose containers are gone when the block is left, also those whose creation was interrupted."""
+    launcher = _Launcher(engine, image, profile)
+    try:
+        yield launcher
+    finally:
+        for name in launcher.names:
+            with suppress(MixpeekError), engine_errors("remove the probe container"):
+                engine.client.api.remove_container(name, force=True, v=True)
+
+
+class _Launcher:
+    """Starts probe containers under names chosen here, so that one can be removed whose id never arrived."""
 
     def __init__(self, engine: ContainerEngine, image: str, profile: str) -> None:
-        self._engine = engine
+        self._api = engine.client.api
         self._image = image
         self._profile = profile
-        self._names: list[str] = []
-
-    def __enter__(self) -> _Containers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for name in self._names:
-            with suppress(MixpeekError), engine_errors("remove the probe container"):
-                self._engine.client.api.remove_container(name, force=True, v=True)
+        self.names: list[str] = []
 
     def start(self, policy: Policy, command: list[str]) -> str:
         name = f"mixpeek-doctor-{secrets.token_hex(6)}"
@@ -90,18 +94,17 @@ class _Containers:
         )
         # What a probe prints is ours and short, so the engine may keep it; a plugin's output is streamed instead.
         request["HostConfig"]["LogConfig"] = {"Type": "json-file", "Config": {"max-size": "64k"}}
-        self._names.append(name)
+        self.names.append(name)
         with engine_errors("start a probe container with our limits"):
-            self._engine.client.api.create_container_from_config(request, name=name)  # type: ignore[no-untyped-call]
-            self._engine.client.api.start(name)
+            self._api.create_container_from_config(request, name=name)  # type: ignore[no-untyped-call]
+            self._api.start(name)
         return name
 
     def finish(self, name: str) -> Ended:
-        api = self._engine.client.api
         with engine_errors("follow a probe container"):
-            api.wait(name, timeout=_WAIT_SECONDS)
-            state = api.inspect_container(name)["State"]
-            output = api.logs(name, stdout=True, stderr=True)
+            self._api.wait(name, timeout=_WAIT_SECONDS)
+            state = self._api.inspect_container(name)["State"]
+            output = self._api.logs(name, stdout=True, stderr=True)
         return Ended(
             int(state["ExitCode"]), bool(state["OOMKilled"]), output[-_LOG_LIMIT:].decode(errors="replace")
         )
@@ -132,7 +135,8 @@ def _report(ended: Ended) -> dict[str, Any]:
             value = json.loads(line)
             if isinstance(value, dict):
                 return value
+    printed = ended.output.strip()[-300:] or "nothing"
     raise EngineRefused(
-        f"the probe container ended with {ended.exit_code} and no report: {ended.output.strip()[-300:] or 'no output'}",
+        f"the probe container ended with {ended.exit_code} and no report; it printed {printed}",
         remedy="see whether any container runs on this engine; if so, report this message",
     )

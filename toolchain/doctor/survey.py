@@ -17,7 +17,7 @@ from toolchain.doctor.model import Surroundings
 
 @dataclass(frozen=True)
 class DoctorOptions:
-    """What to look at: how to find the engine, the toolchain's cache folder, the package index (``None``: public)."""
+    """How to find the engine, where the toolchain's cache is, which package index is used (``None``: public)."""
 
     connect: ConnectOptions
     cache: Path
@@ -63,7 +63,10 @@ def _base_image(engine: ContainerEngine) -> dict[str, str]:
     labels = _labels(image)
     name = (image.get("RepoTags") or [image["Id"]])[0]
     origin = "pulled" if labels.get(LABEL_ORIGIN) == "pulled" else "made from packages"
-    detail = f"{name}, Python {labels.get(LABEL_PYTHON, '?')}, {origin} ({labels.get(LABEL_SOURCE, '?')})"
+    source = labels.get(LABEL_SOURCE, "?")
+    if origin != "pulled":
+        source = source.partition(":")[0]  # the suite; the list of its packages is for the record, not for a table
+    detail = f"{name}, Python {labels.get(LABEL_PYTHON, '?')}, {origin} ({source})"
     if labels.get(LABEL_RECIPE) != recipe:
         detail += "; from an earlier version, the next build makes it anew"
     return {"base_image": str(image["Id"]), "base_detail": detail, "interpreter": PYTHON}

@@ -1,0 +1,118 @@
+"""The program's frame: exit codes, the error envelope, and the one place where errors are caught."""
+
+import json
+from importlib.resources import files
+
+import click
+import jsonschema
+import pytest
+
+from toolchain.cli.main import LazyGroup, cli, plugin, run
+from toolchain.cli.output import Result, finish, report_error
+from toolchain.core.errors import EngineUnavailable, ExitCode, MixpeekError, PluginFault, UsageFault
+from toolchain.core.findings import Finding, Severity
+
+SCHEMA = json.loads(files("toolchain.cli").joinpath("output.schema.json").read_text())
+
+
+def every_error():
+    found, queue = [], [MixpeekError]
+    while queue:
+        kind = queue.pop()
+        found.append(kind)
+        queue.extend(kind.__subclasses__())
+    return found
+
+
+def test_version(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("mixpeek, version ")
+
+
+def test_an_unknown_command_is_a_usage_error_with_a_next_step(capsys):
+    assert run(["plugin", "tset"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "No such command 'tset'" in shown.err
+    assert "next step: see `mixpeek plugin --help`" in shown.err
+
+
+@pytest.mark.parametrize("arguments", [["plugin", "tset", "--json"], ["plugin", "test", "--nope", "--json"]])
+def test_usage_errors_come_as_json_when_asked_for(capsys, arguments):
+    assert run(arguments) == 2
+    envelope = json.loads(capsys.readouterr().out)
+    jsonschema.validate(envelope, SCHEMA)
+    assert (envelope["verdict"], envelope["error"]["id"]) == ("usage", "usage")
+
+
+def test_no_arguments_show_the_help(capsys):
+    run([])
+    assert "Usage: mixpeek" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
+def test_every_error_class_fits_the_envelope(capsys, kind):
+    code = report_error("plugin test", kind("something happened", where="here", remedy="do this"), as_json=True)
+    envelope = json.loads(capsys.readouterr().out)
+    jsonschema.validate(envelope, SCHEMA)
+    assert envelope["exit_code"] == code == kind.exit_code
+    assert envelope["error"] == {"id": kind.id, "message": "something happened", "where": "here", "remedy": "do this"}
+
+
+def test_error_ids_are_unique():
+    ids = [kind.id for kind in every_error()]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [(PluginFault, ExitCode.PLUGIN_AT_FAULT), (UsageFault, ExitCode.USAGE), (EngineUnavailable, ExitCode.COULD_NOT_TELL)],
+)
+def test_an_error_raised_in_a_command_becomes_its_exit_code(monkeypatch, capsys, kind, code):
+    @click.command("boom")
+    def boom():
+        raise kind("it broke", where="there", remedy="mend it")
+
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: boom)
+    assert run(["boom"]) == code
+    assert capsys.readouterr().err == "error: there: it broke\n  next step: mend it\n"
+
+
+def test_ctrl_c_is_could_not_tell(monkeypatch, capsys):
+    @click.command("wait")
+    def wait():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: wait)
+    assert run(["wait", "--json"][:1]) == ExitCode.COULD_NOT_TELL
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    @click.command("bug")
+    def bug():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: bug)
+    with pytest.raises(ZeroDivisionError):
+        run(["bug"])
+
+
+@pytest.mark.parametrize("code", list(ExitCode))
+def test_every_result_fits_the_envelope(capsys, code):
+    finding = Finding(Severity.ERROR, "structure.missing-file", "missing", "make it", "manifest.py", 3)
+    with pytest.raises(click.exceptions.Exit) as left:
+        finish(Result("plugin test", code, "text", {"a": 1}, (finding,)), as_json=True)
+    envelope = json.loads(capsys.readouterr().out)
+    jsonschema.validate(envelope, SCHEMA)
+    assert left.value.exit_code == envelope["exit_code"] == code
+
+
+@pytest.mark.parametrize("group", [cli, plugin], ids=["mixpeek", "mixpeek plugin"])
+def test_every_listed_command_loads_and_explains_itself(group):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        loaded = group.get_command(context, name)
+        assert loaded is not None
+        assert loaded.help, f"{name} has no help"
+        assert name == loaded.name
