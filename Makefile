@@ -35,12 +35,12 @@ $(VENV)/.uv: | system-demo
 
 $(VENV)/.installed: $(VENV)/.uv pyproject.toml
 	@echo "Installing mixpeek and its dependencies into $(VENV)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable .
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable .
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.installed
 	@echo "Installing the development tools into $(VENV)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[dev]'
 	@touch $@
 
 clean:  ## remove what make made in this folder; caches, images and a started engine stay

@@ -1,9 +1,9 @@
-"""`plugin test --sandbox` after a one-line change, beside plain pytest on the host and `docker run` of the same tests.
+"""`plugin test --sandbox` after a one-line change, beside pytest on the host and `docker run` of the same tests.
 
     python -m benchmarks.sandbox_test [--rounds 5] [--category text]
 
-All in one run, interleaved, medians. The floor is what pytest itself takes inside the plugin's container; the claim
-is the time above that floor.
+All in one run, interleaved, medians. The floor is what pytest itself takes inside the plugin's container; the
+claim is the time above that floor.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from toolchain.plugin.scaffold import ScaffoldRequest, create_plugin
 _NAME = "latency_probe"
 _INSIDE = f"""
 import subprocess, sys, time
-environment = {{"PYTHONPATH": "/opt/mixpeek/pytest:/opt/mixpeek/dependencies:/opt/mixpeek/runtime:/opt/mixpeek/plugin"}}
+folders = ["pytest", "dependencies", "runtime", "plugin"]
+environment = {{"PYTHONPATH": ":".join("/opt/mixpeek/" + folder for folder in folders)}}
 started = time.perf_counter()
 tests = "/opt/mixpeek/plugin/{_NAME}/tests"
 argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests]
@@ -55,7 +56,9 @@ def _measure(root: Path, rounds: int) -> dict[str, list[float]]:
     inside: list[float] = []
     ways: dict[str, Callable[[int], float]] = {
         "pytest on the host": lambda _: _timed(lambda: _host_pytest(root)),
-        "docker run, same flags": lambda _: _timed(lambda: inside.append(_docker_run(engine, image, confined=True))),
+        "docker run, same flags": lambda _: _timed(
+            lambda: inside.append(_docker_run(engine, image, confined=True))
+        ),
         "docker run, plain": lambda _: _timed(lambda: _docker_run(engine, image, confined=False)),
         "plugin test --sandbox, one line changed": lambda turn: _after_change(root, turn),
         "plugin test --sandbox, nothing changed": lambda _: _timed(lambda: _sandbox(root)),
@@ -75,7 +78,17 @@ def _after_change(root: Path, turn: int) -> float:
 
 
 def _sandbox(root: Path) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
-    argv = [sys.executable, "-m", "toolchain.cli.main", "plugin", "test", "--sandbox", "--json", "--path", str(root)]
+    argv = [
+        sys.executable,
+        "-m",
+        "toolchain.cli.main",
+        "plugin",
+        "test",
+        "--sandbox",
+        "--json",
+        "--path",
+        str(root),
+    ]
     done = run(argv, timeout=600)
     assert done.ok, done.stdout + done.stderr
     envelope: dict[str, dict[str, dict[str, dict[str, str]]]] = json.loads(done.stdout)
@@ -83,9 +96,7 @@ def _sandbox(root: Path) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
 
 
 def _host_pytest(root: Path) -> None:
-    done = run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], timeout=120, cwd=root
-    )
+    done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], timeout=120, cwd=root)
     assert done.ok, done.stdout
 
 
@@ -94,9 +105,7 @@ def _docker_run(engine: ContainerEngine, image: str, *, confined: bool) -> float
     api = engine.client.api
     command = ["/opt/mixpeek/python", "-c", _INSIDE]
     if confined:
-        request = container_request(
-            Policy(), image=image, command=command, labels={}, seccomp=profile_text("cpu")
-        )
+        request = container_request(Policy(), image=image, command=command, labels={}, seccomp=profile_text("cpu"))
         request["HostConfig"]["LogConfig"] = {"Type": "json-file", "Config": {}}
         container = api.create_container_from_config(request)["Id"]  # type: ignore[no-untyped-call]
     else:

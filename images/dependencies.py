@@ -1,17 +1,16 @@
 """The dependency layer: the pieces of a lock's wheels and their bytecode, one after the other.
 
-The layer is a list of files, not a file: its tar exists only as a stream, so 300 MB of libraries lie in the cache once
-however many plugins use them. Its digest is kept under a key of (lock, root, interpreter, versions of installer and
-layout); the base's id is not in the key, since nothing in the layer depends on it.
+The layer is a list of files, not a file: its tar exists only as a stream, so 300 MB of libraries lie in the cache
+once however many plugins use them. Its digest is kept under a key of (lock, root, interpreter, versions of
+installer and layout); the base's id is not in the key, since nothing in the layer depends on it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from images.base.model import BaseImage
 from images.bytecode import Bytecode
@@ -21,23 +20,26 @@ from images.image_config import Layer, layer_of
 from images.layout import LAYOUT_VERSION
 from images.pylock import Lock
 from images.store import Progress, WheelStore
-from images.tarball import END, Part, directory_header, parents
+from images.tarball import END, FileChanged, FilePart, Part, directory_header, file_part, parents
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_json
 
 _INSTALLER: Final = 1
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """What the cache knows of a layer: enough to name it, and to stream it while the pieces are there."""
+class Wanted(Protocol):
+    """What is installed where."""
 
-    layer: Layer
-    complete: bool
+    @property
+    def lock(self) -> Lock: ...
+    @property
+    def root(self) -> str: ...
+    @property
+    def role(self) -> str: ...
 
 
 class DependencyLayers:
-    """Dependency layers for locks, in the cache."""
+    """Dependency layers in the cache."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -45,58 +47,71 @@ class DependencyLayers:
         self._fragments = Fragments(cache)
         self._bytecode = Bytecode(cache)
 
-    def recorded(self, lock: Lock, root: str, role: str) -> Recorded | None:
-        """The layer if it was made before; under 1 ms."""
+    def recorded(self, lock: Lock, root: str, role: str) -> Layer | None:
+        """The layer if it was made before, without parts if some were pruned since; under 1 ms."""
         path = self._record(lock, root)
         try:
             content = json.loads(path.read_bytes())
         except (OSError, ValueError):
             return None
         touch(path)
+        parts: tuple[Part, ...] = ()
         files = [self._cache.root / name for name in content["parts"]]
-        complete = all(file.is_file() for file in files)
-        parts: tuple[Part, ...] = (_opening(root), *files, END) if complete else ()
-        return Recorded(Layer(role, content["diff_id"], content["size"], parts), complete)
+        if all(file.is_file() for file in files):
+            for file in files:
+                touch(file)
+            parts = (_opening(root), *map(file_part, files), END)
+        return Layer(role, content["diff_id"], content["size"], parts)
 
     def fetch(self, lock: Lock, progress: Progress | None = None) -> tuple[dict[str, Path], int]:
-        """The lock's wheels in the store, and the bytes that had to come over the network."""
+        """The lock's wheels in the store by SHA-256, and the bytes that had to come over the network."""
         fetched = self._store.fetch(lock.wheels, progress)
         return fetched.paths, fetched.downloaded
 
-    def make(  # noqa: PLR0913
+    def make(
         self,
-        lock: Lock,
-        root: str,
-        role: str,
+        wanted: Wanted,
         wheels: dict[str, Path],
         engine: ContainerEngine,
         base: BaseImage,
         say: Callable[[str], None],
     ) -> Layer:
         """Unpack, compile and join. Raises ``DependencyFault`` for a refused wheel, and the engine's errors."""
-        say(f"unpacking {len(lock.wheels)} wheels")
-        fragments = self._fragments.unpack(wheels, lock.wheels, root)
-        for message in collisions(fragments):
-            say(message)
+        say(f"unpacking {len(wanted.lock.wheels)} wheels")
+        fragments = self._fragments.unpack(wheels, wanted.lock.wheels, wanted.root)
         say("compiling bytecode")
         compiled = self._bytecode.compile(fragments, engine, base)
         files = [file for fragment, code in zip(fragments, compiled, strict=True) for file in (fragment.tar, code)]
         say("hashing")
-        layer = layer_of(role, (_opening(root), *files, END))
+        layer = layer_of(wanted.role, (_opening(wanted.root), *map(file_part, files), END))
         record = {
             "diff_id": layer.diff_id,
             "size": layer.size,
             "parts": [str(file.relative_to(self._cache.root)) for file in files],
+            "collisions": collisions(fragments),
         }
-        self._cache.write(self._record(lock, root), json.dumps(record).encode())
+        self._cache.write(self._record(wanted.lock, wanted.root), json.dumps(record).encode())
         return layer
+
+    def discard_damaged(self, lock: Lock, layer: Layer, root: str) -> bool:
+        """Remove the layer's pieces when they no longer give its digest; returns whether that was so."""
+        try:
+            intact = layer_of(layer.role, layer.parts).diff_id == layer.diff_id
+        except FileChanged:
+            intact = False
+        if not intact:
+            self._record(lock, root).unlink(missing_ok=True)
+            for part in layer.parts:
+                if isinstance(part, FilePart):
+                    part.path.unlink(missing_ok=True)
+        return not intact
 
     def _record(self, lock: Lock, root: str) -> Path:
         key = sha256_json(["dependencies", LAYOUT_VERSION, _INSTALLER, lock.digest, root, lock.target.python])
         return self._cache.root / "layers" / f"{key}.json"
 
 
-def collisions(fragments: list[Fragment]) -> list[str]:
+def collisions(fragments: Sequence[Fragment]) -> list[str]:
     """Files that two wheels bring with different bytes; the later by name wins, in every build alike."""
     owners: dict[str, tuple[str, str]] = {}
     found = []

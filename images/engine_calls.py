@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from toolchain.core.containers.faults import engine_errors
@@ -13,7 +14,6 @@ from toolchain.core.errors import EngineRefused
 
 # An engine is silent while it unpacks: 300 MB took 2 s here, and a slow disk may need a hundred times that.
 _PATIENCE: Final = 900.0
-_TAR: Final = {"Content-Type": "application/x-tar"}
 
 
 def inspect_image(engine: ContainerEngine, reference: str) -> dict[str, Any] | None:
@@ -22,23 +22,24 @@ def inspect_image(engine: ContainerEngine, reference: str) -> dict[str, Any] | N
 
     with engine_errors("look for an image"):
         try:
-            return dict(engine.client.api.inspect_image(reference))
+            found: dict[str, Any] = engine.client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
         except docker.errors.ImageNotFound:
             return None
+    return found
 
 
 def load_archive(engine: ContainerEngine, archive: Iterable[bytes]) -> None:
     """Stream an image archive to the engine. Raises ``EngineRefused`` when it does not take it."""
-    _post(engine, "images/load", "load an image", {"quiet": "1"}, archive)
+    _post(engine, _Call("images/load", "load an image", {"quiet": "1"}, archive))
 
 
 def build_image(engine: ContainerEngine, context: Iterable[bytes], tag: str, **parameters: str) -> dict[str, Any]:
     """Build a context without network and return the inspected result. Raises ``EngineRefused``.
 
-    This is the classic builder, which every engine has: BuildKit's needs a session that remote engines may not give.
+    This is the classic builder, which every engine has; BuildKit's needs a session of its own protocol.
     """
     fixed = {"t": tag, "networkmode": "none", "rm": "1", "forcerm": "1"}
-    _post(engine, "build", "build an image", {**fixed, **parameters}, context)
+    _post(engine, _Call("build", "build an image", {**fixed, **parameters}, context))
     built = inspect_image(engine, tag)
     if built is None:
         raise _refusal("build an image", "it reports success and has no image")
@@ -46,12 +47,15 @@ def build_image(engine: ContainerEngine, context: Iterable[bytes], tag: str, **p
 
 
 def pull_image(engine: ContainerEngine, reference: str, architecture: str, silence: float) -> None:
-    """Let the engine pull ``reference``. Raises ``EngineRefused``, also when nothing comes for ``silence`` seconds."""
+    """Let the engine pull ``reference``.
+
+    Raises ``EngineRefused``, also when nothing comes for ``silence`` seconds.
+    """
     # A colon after the last slash separates a tag; one before it, a registry's port.
     named = ":" in reference.rpartition("/")[2] or "@" in reference
     parameters = {"fromImage": reference, "platform": f"linux/{architecture}"}
     parameters = parameters if named else {**parameters, "tag": "latest"}
-    _post(engine, "images/create", "pull an image", parameters, (), silence)
+    _post(engine, _Call("images/create", "pull an image", parameters, None, silence))
 
 
 def remove_image(engine: ContainerEngine, image: str) -> bool:
@@ -71,39 +75,43 @@ def list_images(engine: ContainerEngine, label: str) -> list[Mapping[str, Any]]:
         return list(engine.client.api.images(filters={"label": label}))
 
 
-def _post(  # noqa: PLR0913
-    engine: ContainerEngine,
-    path: str,
-    doing: str,
-    parameters: Mapping[str, str],
-    body: Iterable[bytes],
-    patience: float = _PATIENCE,
-) -> None:
-    """One streaming call. The SDK's own methods take the client's deadline of 60 s, and files where we have streams."""
+@dataclass(frozen=True)
+class _Call:
+    """One streaming call: ``doing`` completes "could not …", ``patience`` is in seconds without a byte."""
+
+    path: str
+    doing: str
+    parameters: Mapping[str, str]
+    body: Iterable[bytes] | None
+    patience: float = _PATIENCE
+
+
+def _post(engine: ContainerEngine, call: _Call) -> None:
+    """Make the call. The SDK's own methods take the client's deadline of 60 s, and files where we have streams."""
     import requests
 
     api = engine.client.api
-    with engine_errors(doing):
+    with engine_errors(call.doing):
         try:
             response = api.post(
-                f"{api.base_url}/v{engine.api_version}/{path}",
-                data=iter(body) if body else None,
-                params=dict(parameters),
-                headers=_TAR if body else {},
-                timeout=patience,
+                f"{api.base_url}/v{engine.api_version}/{call.path}",
+                data=None if call.body is None else iter(call.body),
+                params=dict(call.parameters),
+                headers={"Content-Type": "application/x-tar"} if call.body is not None else {},
+                timeout=call.patience,
                 stream=True,
             )
             lines = [line for line in response.iter_lines() if line]
         except requests.ReadTimeout:
-            if patience == _PATIENCE:
+            if call.patience == _PATIENCE:
                 raise
-            raise _refusal(doing, f"nothing came for {patience:g} s") from None
+            raise _refusal(call.doing, f"nothing came for {call.patience:g} s") from None
     events = list(_events(lines))
     if problem := next((event["error"] for event in events if event.get("error")), None):
-        raise _refusal(doing, f"{problem} {_last_words(events)}".strip())
+        raise _refusal(call.doing, f"{problem} {_last_words(events)}".strip())
     if response.status_code >= 400:
         text = b" ".join(lines).decode(errors="replace")
-        raise _refusal(doing, str(events[0].get("message") or text) if events else text)
+        raise _refusal(call.doing, str(events[0].get("message") or text) if events else text)
 
 
 def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -123,7 +131,8 @@ def _refusal(doing: str, words: str) -> EngineRefused:
     words = " ".join(words.split())
     if "no space left" in words.lower():
         return EngineRefused(
-            f"could not {doing}: the engine's disk is full", remedy="free some space (`docker system df`) and try again"
+            f"could not {doing}: the engine's disk is full",
+            remedy="free some space (`docker system df`) and try again",
         )
     return EngineRefused(
         f"could not {doing}: the engine says: {words[:400]}",

@@ -32,7 +32,7 @@ class Cache:
 
     @contextmanager
     def temporary(self, name: str) -> Iterator[tuple[Path, BinaryIO]]:
-        """A new file under a name of its own, open for writing; gone when the block ends, unless renamed by then."""
+        """A new file, open for writing, under a name of its own; gone when the block ends unless renamed."""
         path = self.folder("tmp") / f"{name[:80]}.{secrets.token_hex(6)}"
         with disk_faults(self.root), path.open("x+b", buffering=1 << 20) as stream:
             # The lock says "in use" to the sweeper, also across PID namespaces, and dies with this process.

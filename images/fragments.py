@@ -1,7 +1,7 @@
 """Wheels as pieces of a layer: each is unpacked once, into a run of tar entries that any layer can take as it is.
 
 A dependency layer is then no more than the concatenation of its wheels' pieces: numpy, pandas and pyarrow, which
-every plugin has, are unpacked and compiled once for all of them, and changing one requirement costs that one wheel.
+every plugin has, are unpacked and compiled once for all of them, and changing one requirement costs one wheel.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from images.tarball import Part, chunks, total_size
 from toolchain.core.digests import canonical_json, sha256_bytes
 
 # What an engine's own configuration carries beyond these depends on its version and on the clock.
-_KEPT: Final = ("User", "Env", "WorkingDir", "Cmd", "Entrypoint")
+RUN_KEYS: Final = ("User", "Env", "WorkingDir", "Cmd", "Entrypoint")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ImageConfig:
     @property
     def document(self) -> bytes:
         """The configuration as stored; the same for every engine."""
-        run = {key: self.run[key] for key in _KEPT if self.run.get(key)}
+        run = {key: self.run[key] for key in RUN_KEYS if self.run.get(key)}
         return canonical_json(
             {
                 "architecture": self.architecture,

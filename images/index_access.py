@@ -54,7 +54,7 @@ def failure(reason: httpx.HTTPError, wheel: LockedWheel) -> NetworkUnavailable:
     return NetworkUnavailable(
         f"{wheel.filename} could not be downloaded: {reason or type(reason).__name__}",
         where=redact(wheel.url),
-        remedy="check the network and HTTPS_PROXY, then run the same command: the download continues where it stopped",
+        remedy="check the network and HTTPS_PROXY, then run the same command: it continues where it stopped",
     )
 
 

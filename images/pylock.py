@@ -102,7 +102,7 @@ def _wheel(package: dict[str, Any], target: Target) -> LockedWheel:
     if best is None:
         version = package.get("version", "")
         raise DependencyFault(
-            f"{name} {version} has no wheel for Python {target.python} on {target.machine} with glibc {target.glibc}",
+            f"{name} {version} has no wheel for Python {target.python}, {target.machine}, glibc {target.glibc}",
             remedy="choose another version that has one; nothing is built from source",
         )
     return best

@@ -16,7 +16,9 @@ _NETWORK: Final = re.compile(
     re.IGNORECASE,
 )
 _MISSING: Final = re.compile(r"([\w.-]+) was not found in the package registry")
-_SOURCE_ONLY: Final = re.compile(r"Wheels are required for `([\w.-]+)`|([\w.-]+?)(?:==[\w.]+)? ha(?:s|ve) no (?:usable )?wheels")
+_SOURCE_ONLY: Final = re.compile(
+    r"Wheels are required for `([\w.-]+)`|([\w.-]+?)(?:==[\w.]+)? ha(?:s|ve) no (?:usable )?wheels"
+)
 _NO_VERSION: Final = re.compile(r"there is no version of ([\w.-]+)|only ([\w.-]+)[<>=!~\s][^ ]* is available")
 _PYTHON: Final = re.compile(r"the requested Python version .*? does not satisfy Python([^ ,]+)")
 

@@ -133,7 +133,7 @@ class _Download:
                 f"{self._wheel.filename} has other bytes than the lock promises"
                 f" (SHA-256 {digest[:16]}…, expected {self._wheel.sha256[:16]}…)",
                 where=self._wheel.url,
-                remedy="try again; if it stays so, the index or something in between altered the file: do not use it",
+                remedy="try again; if it stays so, something altered the file on its way: do not use it",
             )
 
     def _transfer(self) -> str:

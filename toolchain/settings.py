@@ -35,7 +35,6 @@ FIELDS: Mapping[str, Field] = {
     "base_url": Field(("MIXPEEK_BASE_URL", "MIXPEEK_API_URL"), DEFAULT_BASE_URL),
     "namespace": Field(("MIXPEEK_NAMESPACE", "MIXPEEK_NAMESPACE_ID"), project=True),
     "sample_data": Field(project=True),
-    "base_image": Field(("MIXPEEK_BASE_IMAGE",)),
     "python": Field(("MIXPEEK_PYTHON",)),
 }
 

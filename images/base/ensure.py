@@ -7,7 +7,7 @@ from typing import Final
 
 from images.base.dockerfile import make_base
 from images.base.model import BaseImage, from_inspection
-from images.base.recipe import Recipe, read_recipe
+from images.base.recipe import read_recipe
 from images.base.shelf import keep, restore
 from images.base.source import Wanted, obtain_source
 from images.engine_calls import inspect_image, list_images, remove_image
@@ -49,7 +49,14 @@ def ensure_base(
                 return found
             if restore(engine, cache, tag) and (found := _known(engine, tag)):
                 return replace(found, made=True)
-        _make(engine, reporter, cache, recipe, tag, wanted)
+        source = obtain_source(engine, reporter, cache, wanted)
+        with reporter.phase("base") as phase:
+            phase.advance("building Dockerfile.cpu")
+            config = make_base(engine, cache, recipe, source)
+            lower = frozenset(layer.diff_id for layer in config.layers[:-1])
+            place(engine, Order(config, tag, lower, source.id))
+            keep(cache, tag, config, source.id)
+            phase.result = f"{sum(layer.size for layer in config.layers) / 1e6:.1f} MB"
     found = _known(engine, tag)
     if found is None:
         raise ImageUnavailable(
@@ -62,18 +69,6 @@ def ensure_base(
 def _known(engine: ContainerEngine, tag: str) -> BaseImage | None:
     found = inspect_image(engine, tag)
     return None if found is None else from_inspection(tag, found)
-
-
-def _make(  # noqa: PLR0913
-    engine: ContainerEngine, reporter: Reporter, cache: Cache, recipe: Recipe, tag: str, wanted: Wanted
-) -> None:
-    source = obtain_source(engine, reporter, cache, wanted)
-    with reporter.phase("base") as phase:
-        phase.advance("building Dockerfile.cpu")
-        config = make_base(engine, cache, recipe, source)
-        place(engine, Order(config, tag, frozenset(layer.diff_id for layer in config.layers[:-1]), source.id))
-        keep(cache, tag, config, source.id)
-        phase.result = f"{sum(layer.size for layer in config.layers) / 1e6:.1f} MB"
 
 
 def _remove_older(engine: ContainerEngine, current: str) -> None:

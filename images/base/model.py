@@ -27,8 +27,8 @@ class BaseImage:
     """A base in the engine.
 
     ``origin`` says whether its distribution was pulled from a registry or made from packages, ``source`` names it
-    and ``source_id`` is its digest; ``recipe`` is the digest of everything of ours that went in. ``made`` is whether
-    this call had to make it.
+    and ``source_id`` is its digest; ``recipe`` is the digest of everything of ours that went in. ``made`` is
+    whether this call had to make it.
     """
 
     tag: str

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from images.base.normalise import normalised
-from images.environment import program_path
+from images.environment import network_variables, program_path
 from images.files import Cache
-from images.image_config import ImageConfig, Layer, layer_of
+from images.image_config import ImageConfig, layer_of
+from images.tarball import file_part
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import ImageUnavailable, NetworkUnavailable
 from toolchain.core.process import Completed, run
@@ -29,7 +30,7 @@ PACKAGES: Final = (
 )
 _EXCLUDED: Final = ("doc", "info", "lintian", "locale", "man", "bug", "pixmaps", "gdb")
 _DEADLINE: Final = 900.0
-_ENVIRONMENT: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
+_OTHER_IMAGE: Final = "set MIXPEEK_BASE_IMAGE to an image that the engine can pull"
 
 
 def make_rootfs(architecture: str, cache: Cache, *, refresh: bool = False) -> ImageConfig:
@@ -44,17 +45,11 @@ def make_rootfs(architecture: str, cache: Cache, *, refresh: bool = False) -> Im
         if refresh or not tar.is_file():
             if program is None:
                 raise ImageUnavailable(
-                    "no registry gave a base image, and mmdebstrap, which makes one from packages, is not installed",
-                    remedy="apt-get install --no-install-recommends mmdebstrap, or set MIXPEEK_BASE_IMAGE to an image"
-                    " that the engine can pull",
+                    "no registry gave a base image, and mmdebstrap, which makes one from packages, is missing",
+                    remedy=f"apt-get install --no-install-recommends mmdebstrap, or {_OTHER_IMAGE}",
                 )
             _run(program, architecture, tar, cache)
-    return ImageConfig(architecture, (rootfs_layer(tar),), {}, {})
-
-
-def rootfs_layer(tar: Path) -> Layer:
-    """The layer in a cached root file system."""
-    return layer_of(f"{SUITE} packages", (tar,))
+    return ImageConfig(architecture, (layer_of("distribution", (file_part(tar),)),), {}, {})
 
 
 def _run(program: str, architecture: str, tar: Path, cache: Cache) -> None:
@@ -87,8 +82,6 @@ def _command(program: str, architecture: str, target: Path) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    from images.environment import network_variables
-
     return {**network_variables(), "PATH": program_path(), "SOURCE_DATE_EPOCH": "0", "LC_ALL": "C"}
 
 
@@ -98,7 +91,7 @@ def _failure(completed: Completed) -> Exception:
     if any(word in said for word in ("resolve", "connect", "Failed to fetch", "Temporary failure")):
         return NetworkUnavailable(
             f"the package mirror could not be reached: {said}",
-            remedy="check the network and http_proxy, or set MIXPEEK_BASE_IMAGE to an image that the engine can pull",
+            remedy=f"check the network and http_proxy, or {_OTHER_IMAGE}",
         )
     return ImageUnavailable(
         f"mmdebstrap could not make a base (exit {completed.returncode}): {said}",

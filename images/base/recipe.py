@@ -40,7 +40,7 @@ class Recipe:
 
 
 def read_recipe() -> Recipe:
-    """The recipe as installed, whether from a source tree or a wheel. Raises ``ImageUnavailable`` if incomplete."""
+    """The recipe as installed, from a source tree or a wheel. Raises ``ImageUnavailable`` if it is incomplete."""
     names = [*_PREPARATION, *_SANDBOX, *_below("engine"), *_below("sandbox/guest")]
     files = {DOCKERFILE: _dockerfile().read_bytes()}
     for name in sorted(names):

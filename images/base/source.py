@@ -74,8 +74,13 @@ def _packaged(engine: ContainerEngine, cache: Cache, wanted: Wanted, phase: Phas
     known = inspect_image(engine, tag)
     if known is None or known["Id"] != rootfs.id:
         place(engine, Order(rootfs, tag))
-    phase.result = f"Debian {SUITE} from packages ({why})"
+    phase.result = f"Debian {SUITE} from packages, since {_in_short(why)}"
     return Source(rootfs.id, "packages", f"debian {SUITE}: {' '.join(PACKAGES)}", rootfs.id, rootfs)
+
+
+def _in_short(why: str) -> str:
+    """The end of what an engine says: registries' addresses come first, the cause last."""
+    return "no registry answered: " + why.rpartition(": ")[2] if ": " in why else why
 
 
 def _pulled(engine: ContainerEngine, cache: Cache, wanted: Wanted, phase: Phase) -> Source:

@@ -2,11 +2,12 @@
 
 Runs as ``python -S -s -P -B -c <this text> <input> <output>``. The input is a run of chunks, each a header of two
 unsigned 32-bit numbers (count of sources, bytes) and for each source its path and text, both with a 32-bit length.
-The output has the same chunks in the same order: for each source a 32-bit length and the contents of its ``.pyc``,
-length 0 where it does not compile (Python 2 code and templates are found in wheels).
+The output has the same chunks in the same order: for each source a 32-bit length and the contents of its
+``.pyc``, length 0 where it does not compile (Python 2 code and templates are found in wheels).
 
-Each chunk is compiled in a child forked from the same state: the reference flags in bytecode depend on which strings
-the process has interned before, so a shared worker's output would vary with the order of its work (CPython 3.11).
+Each chunk is compiled in a child forked from the same state: the reference flags in bytecode depend on which
+strings the process has interned before, so a shared worker's output would vary with the order of its work
+(CPython 3.11).
 """
 
 import io
@@ -15,7 +16,7 @@ import signal
 import struct
 import sys
 from importlib import util
-from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[import-not-found,unused-ignore]
+from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,8 +31,8 @@ _UNCOMPILABLE = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowE
 def main(source: Path, target: Path) -> None:
     """Compile all chunks of ``source`` into ``target``, as many at once as there are cores."""
     width = max(1, len(os.sched_getaffinity(0)))
-    running = set()
-    counts = []
+    running: set[int] = set()
+    counts: list[int] = []
     with source.open("rb") as stream:
         while header := stream.read(_HEADER.size):
             count, size = _HEADER.unpack(header)

@@ -22,7 +22,9 @@ USER_ID = 65532
 _SKIPPED = {"proc", "sys", "dev"}
 # Installers build and fetch; neither happens here. Names as they lie in a site-packages folder or a bin folder.
 _INSTALLERS = re.compile(r"(pip|setuptools|wheel|_distutils_hack|distutils-precedence|pkg_resources)([-.\d].*)?$")
-_UNCOMPILED = re.compile(r"/(test|tests|idlelib|lib2to3|tkinter|turtledemo|ensurepip|site-packages|dist-packages)/")
+_UNCOMPILED = re.compile(
+    r"/(test|tests|idlelib|lib2to3|tkinter|turtledemo|ensurepip|site-packages|dist-packages)/"
+)
 _FOLDERS = ("runtime", "dependencies", "pytest", "plugin")
 
 
@@ -55,7 +57,10 @@ def runtime() -> None:
 
 def _add_user() -> None:
     entries = {
-        "/etc/passwd": ("root:x:0:0:root:/root:/usr/sbin/nologin", "mixpeek:x:{0}:{0}:mixpeek:/nonexistent:/bin/false"),
+        "/etc/passwd": (
+            "root:x:0:0:root:/root:/usr/sbin/nologin",
+            "mixpeek:x:{0}:{0}:mixpeek:/nonexistent:/bin/false",
+        ),
         "/etc/group": ("root:x:0:", "mixpeek:x:{0}:"),
     }
     for place, (root, ours) in entries.items():

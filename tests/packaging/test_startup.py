@@ -5,7 +5,19 @@ import sys
 
 import pytest
 
-HEAVY = {"pandas", "numpy", "pyarrow", "docker", "bandit", "pydantic", "httpx", "requests", "pynvml", "pytest", "uv"}
+HEAVY = {
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "docker",
+    "bandit",
+    "pydantic",
+    "httpx",
+    "requests",
+    "pynvml",
+    "pytest",
+    "uv",
+}
 
 
 def modules_after(*arguments):
@@ -21,7 +33,13 @@ def modules_after(*arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--version",), ("--help",), ("plugin", "--help"), ("plugin", "init", "--help"), ("plugin", "test", "--help")],
+    [
+        ("--version",),
+        ("--help",),
+        ("plugin", "--help"),
+        ("plugin", "init", "--help"),
+        ("plugin", "test", "--help"),
+    ],
     ids=" ".join,
 )
 def test_help_and_version_import_nothing_heavy(arguments):
@@ -31,4 +49,6 @@ def test_help_and_version_import_nothing_heavy(arguments):
 def test_version_imports_click_and_the_standard_library_only():
     third_party = modules_after("--version") - set(sys.stdlib_module_names) - {"click", "toolchain", "__main__"}
     # names that the interpreter's own start-up brings in, such as an editable install's finder
-    assert {name for name in third_party if not name.startswith(("_", "sitecustomize", "usercustomize", "a1_coverage"))} == set()
+    assert {
+        name for name in third_party if not name.startswith(("_", "sitecustomize", "usercustomize", "a1_coverage"))
+    } == set()

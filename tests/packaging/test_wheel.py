@@ -56,7 +56,14 @@ def test_the_top_level_names_are_exactly_ours(names):
         *(
             f"toolchain/plugin/templates/{category}/{file}"
             for category in ("text", "image", "video", "audio", "document", "multimodal")
-            for file in ("manifest.py", "pipeline.py", "realtime.py", "processors/core.py", "samples.json", "README.md")
+            for file in (
+                "manifest.py",
+                "pipeline.py",
+                "realtime.py",
+                "processors/core.py",
+                "samples.json",
+                "README.md",
+            )
         ),
     ],
 )

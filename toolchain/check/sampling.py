@@ -38,12 +38,14 @@ def check_samples(result: dict[str, Any], blob: bytes, features: Any, *, has_pre
 
     ``features`` are the manifest's; ``has_prepare`` allows the row count to change.
     """
+    import pyarrow.compute as pc
+
     table, problem = _read(blob)
     if table is None:
         return SampleOutput(findings=(problem,) if problem else ())
     findings = list(_row_count(result, table, has_prepare=has_prepare))
-    matched = table[MATCHED].to_numpy() if MATCHED in table.column_names else None
-    if matched is not None and table.num_rows and not matched.any():
+    matched = _matched(table)
+    if matched is not None and table.num_rows and not pc.any(matched).as_py():
         remedy = "give the sample rows the MIME types that the steps ask for, or correct the steps' conditions"
         findings.append(error("samples.no-match", "no sample row met the condition of any step", remedy))
     columns = tuple(name for name in table.column_names if name != MATCHED)
@@ -70,6 +72,15 @@ def _read(blob: bytes) -> tuple[pa.Table | None, Finding | None]:
         remedy = "return plain columns of numbers, text and lists from the processors"
         return None, error("samples.data", f"the returned data is not a valid Arrow table: {reason}", remedy)
     return table, None
+
+
+def _matched(table: pa.Table) -> pa.ChunkedArray | None:
+    """Which rows a step received, as the guest claims; without a usable claim every row is asked."""
+    import pyarrow as pa
+
+    if MATCHED not in table.column_names or table[MATCHED].type != pa.bool_():
+        return None
+    return table[MATCHED].fill_null(True)
 
 
 def _row_count(result: dict[str, Any], table: pa.Table, *, has_prepare: bool) -> Iterator[Finding]:

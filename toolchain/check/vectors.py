@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolchain.core.findings import Finding, Severity, error
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
+
+    Number = TypeVar("Number", np.int64, np.float64)
 
 _REMEDY = "correct the processor, or the feature in manifest.py"
 
@@ -51,7 +53,7 @@ def embedding_features(features: Any) -> list[EmbeddingFeature]:
 
 
 def check_vectors(
-    table: pa.Table, feature: EmbeddingFeature, matched: npt.NDArray[np.bool_] | None
+    table: pa.Table, feature: EmbeddingFeature, matched: pa.ChunkedArray | None
 ) -> tuple[VectorColumn | None, list[Finding]]:
     """Measure one feature's column over the rows that a step received.
 
@@ -66,18 +68,15 @@ def check_vectors(
         message = f"no output column holds the feature {feature.name!r}"
         remedy = f"write the vectors to batch[{feature.name!r}]"
         return None, [error("samples.feature-missing", message, remedy)]
-    values = table[column].combine_chunks()
-    if isinstance(values, pa.ChunkedArray):
-        values = values.chunk(0) if values.num_chunks else pa.array([], values.type)
-    if matched is not None:
-        values = values.filter(pa.array(matched))
+    chunks = table[column] if matched is None else table[column].filter(matched)
+    values = pa.concat_arrays(chunks.chunks) if chunks.num_chunks else pa.array([], chunks.type)
     kind = values.type
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not lists or not _is_number(kind.value_type):
         message = f"column {column!r} holds {kind}, not lists of numbers"
         return None, [error("samples.vector-type", message, _REMEDY)]
     present = values.drop_null()
-    lengths = np.asarray(present.value_lengths()) if len(present) else np.zeros(0, dtype=np.int64)
+    lengths = _numpy(present.value_lengths(), pa.int64(), np.int64)
     numbers = present.flatten()
     findings = list(_problems(feature, column, lengths, numbers, len(values) - len(present)))
     dimension = int(lengths[0]) if len(lengths) else 0
@@ -102,6 +101,7 @@ def _problems(
     feature: EmbeddingFeature, column: str, lengths: npt.NDArray[np.int64], numbers: pa.Array, missing: int
 ) -> Iterator[Finding]:
     import numpy as np
+    import pyarrow as pa
 
     if not len(lengths):
         yield error("samples.vectors-missing", f"column {column!r} holds no vector in any row", _REMEDY)
@@ -116,7 +116,7 @@ def _problems(
         message = f"column {column!r} holds vectors of {shown} numbers; the feature declares {feature.dimension}"
         yield error("samples.dimension", message, _REMEDY)
         return
-    flat = np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=float)
+    flat = _numpy(numbers.cast(pa.float64()).fill_null(float("nan")), pa.float64(), np.float64)
     if not np.isfinite(flat).all():
         bad = len(np.unique(np.flatnonzero(~np.isfinite(flat)) // max(int(lengths[0]), 1)))
         yield error("samples.not-finite", f"{bad} vectors in column {column!r} hold NaN or infinity", _REMEDY)
@@ -125,6 +125,16 @@ def _problems(
     if len(vectors) > 1 and bool((vectors == vectors[0]).all()):
         message = f"all {len(vectors)} vectors in column {column!r} are equal"
         yield error("samples.all-equal", message, "the model or its input is not used; correct the processor")
+
+
+def _numpy(array: pa.Array, arrow: pa.DataType, kind: type[Number]) -> npt.NDArray[Number]:
+    """A null-free array as numpy; by its buffer, since pyarrow's own conversion imports pandas (0.4 s)."""
+    import numpy as np
+
+    array = array.cast(arrow)
+    if not len(array):
+        return np.zeros(0, dtype=kind)
+    return np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
 
 
 def _column(table: pa.Table, feature: EmbeddingFeature) -> str | None:

@@ -72,7 +72,8 @@ def gvisor(surroundings: Surroundings) -> list[Check]:
     """Whether containers could run under gVisor, a second kernel between the plugin and ours."""
     binary = shutil.which("runsc", path=search_path(surroundings.environment))
     runtimes = surroundings.info.get("Runtimes") or {}
-    if "runsc" in runtimes:
+    # podman lists the runtimes that it knows of, docker those that somebody has added.
+    if "runsc" in runtimes and (binary or surroundings.engine is None or surroundings.engine.kind == "docker"):
         return [ok("gvisor", "the runtime runsc is registered with the engine")]
     if binary:
         remedy = "optional: `sudo runsc install`, then restart the engine"

@@ -99,12 +99,27 @@ def forks() -> dict[str, Any]:
     return {"made": len(children), "error": refusal}
 
 
-def processor() -> float:
-    """Processor seconds that a busy loop gets in a second of wall time."""
-    began, used = time.monotonic(), time.process_time()
+def processor() -> dict[str, Any]:
+    """Processor seconds that a busy loop gets in a second, and how often the quota held it back meanwhile.
+
+    The share alone proves nothing on a busy machine; ``throttled`` is ``None`` where the cgroup is not in view.
+    """
+    before, began, used = _throttled(), time.monotonic(), time.process_time()
     while time.monotonic() - began < _SPIN_SECONDS:
         pass
-    return (time.process_time() - used) / (time.monotonic() - began)
+    share = (time.process_time() - used) / (time.monotonic() - began)
+    after = _throttled()
+    return {"share": share, "throttled": None if before is None or after is None else after - before}
+
+
+def _throttled() -> int | None:
+    """``nr_throttled`` of this cgroup, version 2 or 1."""
+    for name in ("cpu.stat", "cpu/cpu.stat", "cpu,cpuacct/cpu.stat"):
+        path = Path("/sys/fs/cgroup") / name
+        if path.exists():
+            pairs = (line.split() for line in path.read_text(encoding="ascii").splitlines())
+            return next((int(value) for key, value in pairs if key == "nr_throttled"), None)
+    return None
 
 
 def _outcome(attempt: Callable[[], object]) -> str:

@@ -11,6 +11,7 @@ from toolchain.doctor.probing import MEMORY_POLICY, PROBE_POLICY, Ended, Probes,
 _CGROUPS = "enable this cgroup controller for the engine (kernel command line, or the engine's cgroup settings)"
 _ENGINE = "use an engine that enforces it: Docker Engine 20.10 or newer, or podman 4 or newer with runc or crun"
 _MEBIBYTE = 1 << 20
+_KILLED = 128 + 9
 _FALLBACK_TUNNELS = {"tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"}
 
 
@@ -81,7 +82,7 @@ def _capabilities(report: dict[str, Any]) -> Check:
 
 def _root(report: dict[str, Any]) -> Check:
     write, options = report.get("root_write"), report.get("root_mount")
-    holds = write != "done" and isinstance(options, list) and "ro" in options
+    holds = write in {"EROFS", "EACCES", "EPERM"} and isinstance(options, list) and "ro" in options
     detail = f"mounted read-only, a write gives {write}" if holds else f"a write gives {write}, mounted {options}"
     return _verdict("read-only-root", holds, detail, _ENGINE)
 
@@ -103,22 +104,32 @@ def _processes(report: dict[str, Any]) -> Check:
 
 
 def _processor(report: dict[str, Any]) -> Check:
-    share, limit = report.get("processor"), PROBE_POLICY.cpus
-    # The scheduler hands out 100 ms slices, so a short spin sees up to one slice more than its share.
-    holds = isinstance(share, float) and 0 < share <= limit * 1.5
-    shown = f"{share:.2f}" if isinstance(share, float) else str(share)
-    return _verdict(
-        "processor-limit", holds, f"a busy loop got {shown} processors under a limit of {limit}", _CGROUPS
-    )
+    outcome = _object(report, "processor")
+    share, throttled, limit = outcome.get("share"), outcome.get("throttled"), PROBE_POLICY.cpus
+    if not isinstance(share, float) or not isinstance(throttled, (int, type(None))):
+        return Check("processor-limit", Status.ERROR, f"no measurement: {report.get('processor')}", _CGROUPS)
+    detail = f"a busy loop got {share:.2f} processors under a limit of {limit}"
+    if throttled is None:
+        # Out of the container's view. The quota is dealt out in slices, hence up to half as much again.
+        return _verdict("processor-limit", share <= limit * 1.5, detail, _CGROUPS)
+    if throttled == 0 and share < limit:
+        detail += "; the machine is too busy to see the limit at work"
+        return Check(
+            "processor-limit", Status.UNKNOWN, detail, "run `mixpeek doctor` again when less else is running"
+        )
+    return _verdict("processor-limit", throttled > 0, f"{detail}, held back {throttled} times", _CGROUPS)
 
 
 def _memory(ended: Ended) -> Check:
     limit = _size(MEMORY_POLICY.memory)
-    holds = ended.out_of_memory and ended.exit_code != 0
-    detail = f"a process beyond {limit} was killed and the engine says OOMKilled"
-    if not holds:
+    if ended.exit_code == 0 or not (ended.out_of_memory or ended.exit_code == _KILLED):
         detail = f"a process beyond {limit} ended with {ended.exit_code}, OOMKilled {ended.out_of_memory}"
-    return _verdict("memory-limit", holds, detail, _CGROUPS)
+        return Check("memory-limit", Status.ERROR, detail, _CGROUPS)
+    if not ended.out_of_memory:
+        # podman 4.3 with runc on cgroup v1: the kernel kills, the engine does not learn why.
+        detail = f"a process beyond {limit} was killed, but the engine does not say OOMKilled"
+        return Check("memory-limit", Status.WARNING, detail, "expect 'killed' where a plugin ran out of memory")
+    return ok("memory-limit", f"a process beyond {limit} was killed and the engine says OOMKilled")
 
 
 def _object(report: dict[str, Any], name: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from toolchain.doctor.model import Surroundings
 LABELS = {"com.mixpeek.kind": "doctor"}
 
 PROBE_POLICY = replace(
-    Policy(), level="doctor", cpus=0.5, memory=64 * MEBIBYTE, processes=16, scratch=MEBIBYTE, scratch_inodes=64
+    Policy(), level="doctor", cpus=0.3, memory=64 * MEBIBYTE, processes=16, scratch=MEBIBYTE, scratch_inodes=64
 )
 MEMORY_POLICY = replace(PROBE_POLICY, memory=32 * MEBIBYTE, cpus=1.0)
 

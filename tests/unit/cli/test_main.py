@@ -56,7 +56,12 @@ def test_every_error_class_fits_the_envelope(capsys, kind):
     envelope = json.loads(capsys.readouterr().out)
     jsonschema.validate(envelope, SCHEMA)
     assert envelope["exit_code"] == code == kind.exit_code
-    assert envelope["error"] == {"id": kind.id, "message": "something happened", "where": "here", "remedy": "do this"}
+    assert envelope["error"] == {
+        "id": kind.id,
+        "message": "something happened",
+        "where": "here",
+        "remedy": "do this",
+    }
 
 
 def test_error_ids_are_unique():
@@ -66,7 +71,11 @@ def test_error_ids_are_unique():
 
 @pytest.mark.parametrize(
     ("kind", "code"),
-    [(PluginFault, ExitCode.PLUGIN_AT_FAULT), (UsageFault, ExitCode.USAGE), (EngineUnavailable, ExitCode.COULD_NOT_TELL)],
+    [
+        (PluginFault, ExitCode.PLUGIN_AT_FAULT),
+        (UsageFault, ExitCode.USAGE),
+        (EngineUnavailable, ExitCode.COULD_NOT_TELL),
+    ],
 )
 def test_an_error_raised_in_a_command_becomes_its_exit_code(monkeypatch, capsys, kind, code):
     @click.command("boom")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.core.containers import connection
+from toolchain.core.containers import connection, dial
 from toolchain.core.containers.connection import connect
+from toolchain.core.containers.contexts import Credentials, Endpoint
 from toolchain.core.containers.options import ConnectOptions
 from toolchain.core.containers.probe import Ping, State
 from toolchain.core.containers.programs import Program
@@ -156,3 +157,22 @@ def test_an_ssh_address_cannot_become_an_option() -> None:
     assert argv[-3:] == ["docker", "system", "dial-stdio"]
     assert argv[argv.index("-l") + 1] == "user"
     assert argv[argv.index("-p") + 1] == "22"
+
+
+def test_the_engine_s_own_authority_wins_over_the_environment_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """requests would let REQUESTS_CA_BUNDLE replace the ``ca.pem`` that belongs to the engine's address."""
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (tmp_path / name).write_text("")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/other.pem")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    tls = dial._tls(Endpoint("tcp://far:2376", Credentials(tmp_path, verify=True)))
+    client = dial._tcp_client("tcp://far:2376", "1.41", 1, tls)
+    try:
+        settings = client.api.merge_environment_settings(client.api.base_url, {}, None, None, None)
+        assert settings["verify"] == str(tmp_path / "ca.pem")
+        assert settings["cert"] == (str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
+        assert settings["proxies"]["https"] == "http://proxy.example:3128"
+    finally:
+        client.close()

@@ -90,26 +90,35 @@ def _open_remote(endpoint: Endpoint, scheme: str, found: str, options: ConnectOp
 
         with engine_errors(f"reach {found} {endpoint.address}"):
             return ssh_client(endpoint.address, options, _SSH_SECONDS)
-    from docker import DockerClient
-    from docker.errors import DockerException
-
     tls = _tls(endpoint)
     with engine_errors(f"reach {found} {endpoint.address}"):
-        try:
-            probe = DockerClient(
-                base_url=endpoint.address, version="1.24", timeout=math.ceil(options.ping_seconds), tls=tls
-            )
-        except DockerException as reason:
-            raise SettingsFault(
-                f"this engine address makes no sense: {reason}",
-                where=endpoint.address,
-                remedy="use unix:///path/to/socket, tcp://host:port or ssh://user@host",
-            ) from reason
+        probe = _tcp_client(endpoint.address, "1.24", math.ceil(options.ping_seconds), tls)
         try:
             version = probe.version(api_version=False)["ApiVersion"]
         finally:
             probe.close()
-        return DockerClient(base_url=endpoint.address, version=version, timeout=options.request_seconds, tls=tls)
+        return _tcp_client(endpoint.address, version, options.request_seconds, tls)
+
+
+def _tcp_client(address: str, version: str, seconds: int, tls: TLSConfig | bool) -> docker.DockerClient:
+    from docker import DockerClient
+    from docker.errors import DockerException
+    from requests.utils import get_environ_proxies
+
+    try:
+        client = DockerClient(base_url=address, version=version, timeout=seconds, tls=tls)
+    except DockerException as reason:
+        raise SettingsFault(
+            f"this engine address makes no sense: {reason}",
+            where=address,
+            remedy="use unix:///path/to/socket, tcp://host:port or ssh://user@host",
+        ) from reason
+    if tls:
+        # requests lets REQUESTS_CA_BUNDLE override the authority that the engine's own TLS files name, unless it
+        # is told to leave the environment alone; the proxies it would have read from there are kept.
+        client.api.proxies.update(get_environ_proxies(client.api.base_url, no_proxy=None))
+        client.api.trust_env = False
+    return client
 
 
 def _tls(endpoint: Endpoint) -> TLSConfig | bool:

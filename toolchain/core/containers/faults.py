@@ -49,7 +49,7 @@ def _translate(reason: Exception, doing: str) -> MixpeekError | None:
         if isinstance(
             cause, (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError)
         ):
-            return _gone(doing, f"the engine does not answer any more ({_root(cause)})")
+            return _gone(doing, f"the engine does not answer ({_root(cause)})")
     return _refused(doing, str(reason)) if isinstance(reason, docker.errors.DockerException) else None
 
 

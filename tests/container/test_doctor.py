@@ -1,0 +1,221 @@
+"""The doctor on a real engine: sound walls pass, walls taken down are seen, nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from images.base import ensure_base
+from images.environment import cache_directory
+from toolchain.cli import output
+from toolchain.core.containers import ConnectOptions, connect, options_from_environment, stop_private_engine
+from toolchain.core.reporter import SilentReporter
+from toolchain.doctor import DoctorOptions, Status, Surroundings, diagnose, probing, repair, survey
+from toolchain.doctor.isolation import isolation
+
+pytestmark = pytest.mark.engine
+
+WALLS = {
+    "seccomp",
+    "no-network",
+    "no-new-privileges",
+    "capabilities",
+    "read-only-root",
+    "scratch-limit",
+    "process-limit",
+    "processor-limit",
+    "memory-limit",
+}
+
+
+@pytest.fixture(scope="module")
+def surroundings() -> Iterator[Surroundings]:
+    """This machine with an engine and a base image, both made if need be."""
+    engine = connect(options_from_environment())
+    ensure_base(engine, SilentReporter())
+    engine.close()
+    found = survey(DoctorOptions(options_from_environment(), cache_directory()))
+    assert found.engine is not None
+    assert found.base_image is not None
+    yield found
+    found.engine.close()
+
+
+def containers_left(surroundings: Surroundings) -> list[Any]:
+    assert surroundings.engine is not None
+    return surroundings.engine.client.containers.list(all=True, filters={"label": "com.mixpeek.kind=doctor"})
+
+
+def test_every_wall_stands_and_nothing_is_left(surroundings: Surroundings) -> None:
+    checks = isolation(surroundings)
+    assert {check.name for check in checks} == WALLS
+    assert [check for check in checks if check.status is not Status.OK] == []
+    assert containers_left(surroundings) == []
+
+
+def test_every_wall_taken_down_is_seen(surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same probes without the policy: a check that passes here proves nothing when it passes elsewhere."""
+    real = probing.container_request
+
+    def open_request(*arguments: Any, **options: Any) -> dict[str, Any]:
+        request = real(*arguments, **options)
+        request["NetworkDisabled"] = False
+        request["User"] = "0:0"
+        request["HostConfig"] |= {
+            "NetworkMode": "host",
+            "CapDrop": [],
+            "SecurityOpt": ["seccomp=unconfined"],
+            "ReadonlyRootfs": False,
+            "Tmpfs": {"/tmp": "rw"},
+            "Memory": 1 << 30,
+            "MemorySwap": 1 << 30,
+            "NanoCpus": 0,
+            "PidsLimit": 0,
+        }
+        return request
+
+    monkeypatch.setattr(probing, "container_request", open_request)
+    checks = isolation(surroundings)
+    down = {check.name for check in checks if check.status is Status.ERROR}
+    # Without a quota a loop that gets little is a busy machine's, which is said to be unknown.
+    down |= {check.name for check in checks if check.status is Status.UNKNOWN} & {"processor-limit"}
+    assert down == WALLS
+    assert all(check.remedy for check in checks)
+
+
+@pytest.mark.parametrize("call", ["start", "wait", "logs"])
+def test_ctrl_c_at_any_step_leaves_no_container(
+    surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    assert surroundings.engine is not None
+    monkeypatch.setattr(surroundings.engine.client.api, call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        isolation(surroundings)
+    monkeypatch.undo()
+    assert containers_left(surroundings) == []
+
+
+def test_a_profile_that_the_engine_does_not_take_is_an_error(
+    surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "profile_text", lambda _: '{"defaultAction": "SCMP_ACT_NONSENSE"}')
+    checks = [check for check in diagnose(surroundings).checks if check.name == "isolation"]
+    assert [check.status for check in checks] == [Status.ERROR]
+    assert "seccomp" in checks[0].detail.lower()
+    assert containers_left(surroundings) == []
+
+
+def test_the_whole_diagnosis_is_quick(surroundings: Surroundings) -> None:
+    began = time.monotonic()
+    diagnosis = diagnose(surroundings)
+    assert time.monotonic() - began < 6
+    names = {check.name for check in diagnosis.checks}
+    assert WALLS | {"engine", "cgroups", "gvisor", "uv", "python", "base-image", "image-registry", "gpu"} <= names
+
+
+def test_the_command_speaks_the_output_schema(surroundings: Surroundings) -> None:
+    assert surroundings.engine is not None
+    done = mixpeek("doctor", "--json")
+    document = json.loads(done.stdout)
+    schema = json.loads(Path(output.__file__).with_name("output.schema.json").read_text())
+    jsonschema.validate(document, schema)
+    assert document["command"] == "doctor"
+    assert document["exit_code"] == done.returncode
+    assert {check["name"] for check in document["data"]["checks"]} >= WALLS
+
+
+def test_the_table_has_words_and_no_colour_in_a_pipe(surroundings: Surroundings) -> None:
+    done = mixpeek("doctor")
+    assert "\x1b" not in done.stdout
+    assert "memory-limit" in done.stdout
+    assert done.stdout.splitlines()[0].startswith("ok       engine ")
+
+
+def test_a_chosen_engine_that_is_gone_is_exit_3_with_its_reason() -> None:
+    done = mixpeek("doctor", "--json", DOCKER_HOST="unix:///nowhere.sock")
+    assert done.returncode == 3
+    checks = {check["name"]: check for check in json.loads(done.stdout)["data"]["checks"]}
+    assert checks["engine"]["status"] == "error"
+    assert "DOCKER_HOST" in checks["engine"]["detail"]
+    assert checks["isolation"]["status"] == "unknown"
+
+
+@pytest.mark.parametrize("arguments", [("engine", "status"), ("engine", "stop")])
+def test_the_engine_commands_speak_the_output_schema(arguments: tuple[str, str], tmp_path: Path) -> None:
+    done = mixpeek(*arguments, "--json", MIXPEEK_STATE_DIR=str(tmp_path))
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    schema = json.loads(Path(output.__file__).with_name("output.schema.json").read_text())
+    jsonschema.validate(document, schema)
+    assert document["command"] == " ".join(arguments)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[DoctorOptions]:
+    """A machine whose installed dockerd is not running, as far as these options see."""
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(("DOCKER_", "XDG_"))}
+    environment = plain | {"HOME": str(tmp_path), "MIXPEEK_STATE_DIR": str(tmp_path / "state")}
+    nowhere = tmp_path / "nowhere.sock"
+    options = ConnectOptions(
+        environment=environment, docker_socket=nowhere, podman_socket=nowhere, preferred="docker", may_start=False
+    )
+    yield DoctorOptions(options, cache_directory())
+    stop_private_engine(options)
+
+
+def test_without_fix_nothing_is_started(bare: DoctorOptions) -> None:
+    surroundings = survey(bare)
+    assert surroundings.engine is None
+    checks = {check.name: check for check in diagnose(surroundings).checks}
+    assert "installed but was not started" in checks["engine"].detail
+    assert "mixpeek doctor --fix" in checks["engine"].remedy
+    assert checks["isolation"].status is Status.UNKNOWN
+
+
+def test_fix_starts_the_engine_and_makes_the_base(bare: DoctorOptions) -> None:
+    surroundings, done = repair(bare, SilentReporter())
+    assert surroundings.engine is not None
+    try:
+        assert [line.split(":")[0] for line in done] == ["started an engine", done[1].split(":")[0]]
+        assert done[1].startswith("made the base image mixpeek/base:")
+        checks = {check.name: check for check in diagnose(surroundings, repaired=done).checks}
+        assert all(checks[name].status is Status.OK for name in WALLS)
+        assert checks["base-image"].status is Status.OK
+    finally:
+        surroundings.engine.close()
+    again, more = repair(bare, SilentReporter())
+    assert again.engine is not None
+    again.engine.close()
+    assert more == ()
+
+
+def test_a_base_that_cannot_be_had_is_said(bare: DoctorOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIXPEEK_BASE_IMAGE", "registry.invalid/none:1")
+    surroundings, done = repair(bare, SilentReporter())
+    assert surroundings.engine is not None
+    surroundings.engine.close()
+    assert done[-1].startswith("could not make the base image: ")
+
+
+def mixpeek(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NO_COLOR": "", **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "toolchain.cli.main", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
