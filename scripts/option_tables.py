@@ -38,19 +38,18 @@ def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Co
 
 
 def _table(path: str, command: click.Command) -> str:
-    names = [parameter.make_metavar(click.Context(command)) for parameter in command.params if _is_argument(parameter)]
-    lines = [f"### `{' '.join([path, *names])}`", "", _first_line(command), "", "| option | meaning |", "| --- | --- |"]
     context = click.Context(command)
+    names = [
+        parameter.make_metavar(context) for parameter in command.params if isinstance(parameter, click.Argument)
+    ]
+    lines = [f"### `{' '.join([path, *names])}`", "", _first_line(command), ""]
+    lines += ["| option | meaning |", "| --- | --- |"]
     for parameter in command.params:
         record = parameter.get_help_record(context)
         if record is not None:
             option, meaning = (" ".join(text.split()).replace("|", "\\|") for text in record)
             lines.append(f"| `{option}` | {meaning} |")
     return "\n".join([*lines, ""])
-
-
-def _is_argument(parameter: click.Parameter) -> bool:
-    return isinstance(parameter, click.Argument)
 
 
 def _first_line(command: click.Command) -> str:

@@ -32,6 +32,8 @@ from toolchain.core.containers import (
     stop_private_engine,
 )
 from toolchain.core.containers.paths import private_paths
+from toolchain.core.containers.private import start_private
+from toolchain.core.containers.programs import program_for
 from toolchain.core.errors import EngineRefused, EngineUnavailable
 
 pytestmark = pytest.mark.engine
@@ -191,6 +193,9 @@ class TestPrivateDockerd:
         assert not Path(f"/proc/{stopped.pid}/root").exists()
         assert running_private_engines(options) == ()
         assert stop_private_engine(options) == ()
+        places = private_paths("docker", options)
+        assert not places.run.exists()
+        assert places.data.is_dir(), "images stay"
 
     def test_it_survives_the_program_that_started_it(self, lonely: ConnectOptions) -> None:
         options = replace(lonely, preferred="docker")
@@ -221,16 +226,15 @@ class TestPrivateDockerd:
         assert str(paths.data) not in Path("/proc/self/mountinfo").read_text()
 
     def test_a_failed_start_shows_the_log(self, lonely: ConnectOptions) -> None:
-        options = replace(lonely, preferred="docker")
-        data = private_paths("docker", options).data
+        data = private_paths("docker", lonely).data
         data.parent.mkdir(parents=True)
         data.write_text("a file where a folder should be")
-        with opened(options) if podman_installed() else pytest.raises(EngineUnavailable) as outcome:
-            words = " ".join(outcome.notes) if isinstance(outcome, ContainerEngine) else ""
-        words = words or str(outcome.value)  # type: ignore[union-attr]
-        assert "dockerd ended at once" in words
-        assert str(data) in words
-        assert not any(engine.kind == "docker" for engine in running_private_engines(options))
+        dockerd = program_for("docker", lonely.environment)
+        assert dockerd is not None
+        with pytest.raises(EngineUnavailable, match="dockerd ended at once") as caught:
+            start_private(dockerd, lonely)
+        assert str(data) in caught.value.message
+        assert running_private_engines(lonely) == ()
 
     def test_a_long_state_folder_still_gets_an_engine(self, lonely: ConnectOptions, tmp_path: Path) -> None:
         options = with_variables(
@@ -241,6 +245,7 @@ class TestPrivateDockerd:
                 assert engine.found == "private dockerd (started)"
         finally:
             stop_private_engine(options)
+        assert not private_paths("docker", options).run.exists()
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_the_engine_that_dies_is_told_from_one_that_refuses(self, lonely: ConnectOptions) -> None:
@@ -278,10 +283,6 @@ class TestPodman:
             place = socket_of(private)
             with opened(replace(lonely, podman_socket=place, may_start=False)) as engine:
                 assert (engine.kind, engine.found) == ("podman", "podman socket")
-
-
-def podman_installed() -> bool:
-    return any((Path(folder) / "podman").exists() for folder in os.environ["PATH"].split(":"))
 
 
 def docker_bridge() -> bool:

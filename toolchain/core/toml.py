@@ -13,4 +13,5 @@ else:
 
 def parse_toml(data: bytes) -> dict[str, Any]:
     """The document in ``data``. Raises ``ValueError`` with line and column for what is not TOML in UTF-8."""
-    return tomllib.loads(data.decode())
+    document: dict[str, Any] = tomllib.loads(data.decode())
+    return document

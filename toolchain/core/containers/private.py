@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -91,11 +92,14 @@ def stop_private(kind: EngineKind, options: ConnectOptions) -> Stopped | None:
     Images and the build cache stay. An engine that outlasts 20 s after SIGTERM is killed.
     """
     paths = private_paths(kind, options)
-    pid = private_pid(paths)
-    killed = pid is not None and _end(pid, paths)
-    _release_mounts(paths.log.parent)
-    paths.socket.unlink(missing_ok=True)
-    paths.pidfile.unlink(missing_ok=True)
+    if not paths.log.parent.is_dir():
+        return None
+    with _locked(paths.lock):
+        pid = private_pid(paths)
+        killed = pid is not None and _end(pid, paths)
+        # One that answers and is not ours by its process id is not ours to clean up after.
+        if ping_socket(paths.socket, options.ping_seconds).state is State.ABSENT:
+            _clear(paths)
     return None if pid is None else Stopped(kind, pid, killed)
 
 
@@ -194,15 +198,25 @@ def _end_containerd(paths: PrivatePaths) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _release_mounts(home: Path) -> None:
-    """Unmount what a killed dockerd left: it mounts its data folder over itself and forgets that in a crash."""
+def _clear(paths: PrivatePaths) -> None:
+    """Unmount what a killed dockerd left and remove sockets and process ids; images and the log stay.
+
+    dockerd mounts its data folder over itself and forgets that in a crash.
+    """
+    for point in _mounts_below(paths.log.parent, paths.run):
+        process.run(["umount", str(point)], timeout=10)
+    if not _mounts_below(paths.run):
+        shutil.rmtree(paths.run, ignore_errors=True)
+
+
+def _mounts_below(*folders: Path) -> list[Path]:
+    """Mount points under the folders, the deepest first (proc_pid_mountinfo(5), field 5)."""
     try:
         table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return
+        return []
     points = [Path(line.split()[4].encode().decode("unicode_escape")) for line in table.splitlines()]
-    for point in sorted((point for point in points if point.is_relative_to(home)), reverse=True):
-        process.run(["umount", str(point)], timeout=10)
+    return sorted((point for point in points if any(map(point.is_relative_to, folders))), reverse=True)
 
 
 @contextmanager
