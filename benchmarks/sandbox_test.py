@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.launch import container_request
+from sandbox.launch import Dialect, container_request
 from sandbox.policy import Policy
 from sandbox.seccomp import profile_text
 from toolchain.core.containers import ContainerEngine, connect
@@ -105,7 +105,9 @@ def _docker_run(engine: ContainerEngine, image: str, *, confined: bool) -> float
     api = engine.client.api
     command = ["/opt/mixpeek/python", "-c", _INSIDE]
     if confined:
-        request = container_request(Policy(), image=image, command=command, labels={}, seccomp=profile_text("cpu"))
+        request = container_request(
+            Policy(), image=image, command=command, labels={}, dialect=Dialect(profile_text("cpu"))
+        )
         request["HostConfig"]["LogConfig"] = {"Type": "json-file", "Config": {}}
         container = api.create_container_from_config(request)["Id"]  # type: ignore[no-untyped-call]
     else:

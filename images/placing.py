@@ -57,8 +57,8 @@ class Order:
 def place(engine: ContainerEngine, order: Order) -> Placed:
     """Make the image known to ``engine``.
 
-    Raises ``EngineRefused`` when no route works, ``EngineUnavailable`` when the engine is gone, ``FileChanged`` when
-    a layer's file is no longer what it was.
+    Raises ``EngineRefused`` when no route works, ``EngineUnavailable`` when the engine is gone, ``FileChanged``
+    when a layer's file is no longer what it was.
     """
     refusals: list[EngineRefused] = []
     for route in order.routes:

@@ -71,6 +71,15 @@ def read_requirements(
         found, problems = reader(root)
         lines.extend(found)
         findings.extend(problems)
+    return _collected(lines, findings)
+
+
+def requirement_set(lines: Iterable[str], *, source: str) -> RequirementSet:
+    """Requirements that we wrote ourselves; ``source`` names them in messages."""
+    return _collected([Line(line, source, None) for line in lines], [])
+
+
+def _collected(lines: Iterable[Line], findings: list[Finding]) -> RequirementSet:
     requirements: list[tuple[Requirement, Parsed]] = []
     for line in lines:
         outcome = _parse(line)
@@ -80,11 +89,6 @@ def read_requirements(
             requirements.append(outcome)
     merged, conflicts = _merge(requirements)
     return RequirementSet(tuple(merged), ordered([*findings, *conflicts]))
-
-
-def requirement_set(lines: Iterable[str], *, source: str) -> RequirementSet:
-    """Requirements that we wrote ourselves; ``source`` names them in messages."""
-    return read_requirements(Path(), [(line, None) for line in lines], manifest_file=source)
 
 
 def _manifest_line(entry: str | tuple[str, int | None], file: str) -> Line:

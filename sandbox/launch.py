@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.policy import Policy
@@ -26,18 +27,30 @@ _HIDDEN_PATHS = (
 _READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """Where engines that speak the same API want different words.
+
+    ``seccomp`` is what stands behind ``seccomp=``: the profile's text for Docker, a path on the engine's machine
+    for podman. ``scratch_inodes``: podman 4 refuses the mount option ``nr_inodes``; there the memory limit bounds the
+    number of files, since the kernel charges a tmpfs's inodes to the cgroup.
+    """
+
+    seccomp: str
+    scratch_inodes: bool = True
+
+
 def container_request(
     policy: Policy,
     *,
     image: str,
     command: Sequence[str],
     labels: Mapping[str, str],
-    seccomp: str,
+    dialect: Dialect,
 ) -> dict[str, Any]:
     """The body of the engine's "create a container" call for ``policy``.
 
-    ``seccomp`` is what the engine wants behind ``seccomp=``: the profile's text for Docker, a path on the engine's
-    machine for podman. Source: Docker Engine API 1.41, POST /containers/create.
+    Source: Docker Engine API 1.41, POST /containers/create.
     """
     return {
         "Image": image,
@@ -54,7 +67,7 @@ def container_request(
         "AttachStderr": True,
         "NetworkDisabled": policy.network == "none",
         "Healthcheck": {"Test": ["NONE"]},
-        "HostConfig": _host_config(policy, seccomp),
+        "HostConfig": _host_config(policy, dialect),
     }
 
 
@@ -63,12 +76,14 @@ def _environment() -> list[str]:
     return [f"HOME={SCRATCH}", f"TMPDIR={SCRATCH}", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"]
 
 
-def _host_config(policy: Policy, seccomp: str) -> dict[str, Any]:
-    tmpfs = f"rw,noexec,nosuid,nodev,mode=1777,size={policy.scratch},nr_inodes={policy.scratch_inodes}"
+def _host_config(policy: Policy, dialect: Dialect) -> dict[str, Any]:
+    tmpfs = f"rw,noexec,nosuid,nodev,mode=1777,size={policy.scratch}"
+    if dialect.scratch_inodes:
+        tmpfs += f",nr_inodes={policy.scratch_inodes}"
     config: dict[str, Any] = {
         "NetworkMode": policy.network,
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges", f"seccomp={seccomp}"],
+        "SecurityOpt": ["no-new-privileges", f"seccomp={dialect.seccomp}"],
         "Privileged": False,
         "ReadonlyRootfs": True,
         "Tmpfs": {SCRATCH: tmpfs},

@@ -2,13 +2,16 @@
 
 A frame is a 12-byte header (length of the body, u32; length of the blob, u64; both big-endian), a JSON body
 ``{"type": …, …}`` and a blob of raw bytes (Arrow data, a sample file). Both sides treat what they read as
-untrusted: lengths are checked before anything is stored, and a body that is not an object with a text ``type``
-is refused.
+untrusted: lengths are checked before anything is stored, and what comes out of a body can be printed, compared and
+written as JSON again without surprises. A body that is not an object with a text ``type``, nests deeply or holds a
+number that other readers would not take is refused; text loses what could steer a terminal.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import re
 import struct
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +19,7 @@ from typing import Any
 HEADER = struct.Struct("!IQ")
 BODY_LIMIT = 8 << 20
 BLOB_LIMIT = 1 << 30
+DEPTH_LIMIT = 40
 
 STAGES = ("describe", "tests", "samples", "realtime")
 """The parts of a job, in the order in which they run."""
@@ -36,8 +40,13 @@ class Message:
 
 def encode(message: Message) -> bytes:
     """The message as it travels."""
+    return encode_head(message) + message.blob
+
+
+def encode_head(message: Message) -> bytes:
+    """The message as it travels up to its blob, for senders that would rather not copy that."""
     body = json.dumps({**message.body, "type": message.type}, allow_nan=False).encode()
-    return HEADER.pack(len(body), len(message.blob)) + body + message.blob
+    return HEADER.pack(len(body), len(message.blob)) + body
 
 
 class Decoder:
@@ -84,8 +93,7 @@ class Decoder:
 
 def _parse(body: bytes) -> dict[str, Any]:
     try:
-        # NaN and Infinity are not JSON; a guest that sends them is refused rather than half understood.
-        fields = json.loads(body, parse_constant=_refuse_constant)
+        fields = _harmless(json.loads(body, parse_constant=_refuse_constant), 0)
     except (ValueError, RecursionError) as reason:
         raise ProtocolError(f"a message is not JSON: {reason}") from None
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
@@ -95,3 +103,29 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+# Everything that is no plain text: controls but tab and newline, lone surrogates, and what reverses the direction
+# of writing.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """``text`` with U+FFFD for every character that a terminal would obey or that UTF-8 cannot hold."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def _harmless(value: Any, depth: int) -> Any:
+    """A parsed value whose text is printable. Raises ``ValueError`` for depth and numbers beyond all need."""
+    if depth > DEPTH_LIMIT:
+        raise ValueError(f"it nests deeper than {DEPTH_LIMIT} levels")
+    if isinstance(value, dict):
+        return {printable(key): _harmless(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_harmless(item, depth + 1) for item in value]
+    if isinstance(value, str):
+        return printable(value)
+    # 1e999 is JSON and becomes infinity; whole numbers beyond 64 bits overflow in arithmetic with floats.
+    if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) < 1 << 63):
+        raise ValueError("it holds a number beyond 64 bits")
+    return value

@@ -10,14 +10,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from sandbox.conversation import Job, Listener
-from sandbox.launch import container_request
+from sandbox.dialect import dialect_for
+from sandbox.launch import SCRATCH, container_request
 from sandbox.leftovers import ownership
 from sandbox.outcome import EngineFacts, SandboxOutcome, classify
 from sandbox.policy import Policy
 from sandbox.protocol import encode
-from sandbox.seccomp import profile_digest, profile_text
+from sandbox.seccomp import profile_digest
 from sandbox.stream import AttachedStream
-from toolchain.core.containers import ContainerEngine, engine_errors, options_from_environment, state_dir
+from toolchain.core.containers import ContainerEngine, engine_errors
 from toolchain.core.errors import EngineRefused, MixpeekError, ProtocolViolation
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Session:
             image=self._image,
             command=_COMMAND,
             labels=ownership(),
-            seccomp=_seccomp_argument(self._engine, self._policy.seccomp),
+            dialect=dialect_for(self._engine, self._policy.seccomp),
         )
         name = f"mixpeek-sandbox-{secrets.token_hex(6)}"
         with engine_errors("create the sandbox container"):
@@ -145,27 +146,6 @@ class Session:
         )
 
 
-def _seccomp_argument(engine: ContainerEngine, name: str) -> str:
-    """Docker takes the profile's text; podman a path on its own machine."""
-    text = profile_text(name)
-    if engine.kind == "docker":
-        return text
-    if not engine.local:
-        raise EngineRefused(
-            "a remote podman takes a seccomp profile only from a file on its own machine",
-            where=engine.address,
-            remedy="use a podman on this machine, or a Docker Engine (DOCKER_HOST)",
-        )
-    folder = state_dir(options_from_environment().environment) / "seccomp"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{profile_digest(name)}.json"
-    if not path.exists():
-        partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    return str(path)
-
-
 def _confinement(details: dict[str, Any], policy: Policy) -> dict[str, Any]:
     """What the engine says it applied, read back rather than assumed."""
     host = details["HostConfig"]
@@ -179,6 +159,7 @@ def _confinement(details: dict[str, Any], policy: Policy) -> dict[str, Any]:
         "user": details["Config"].get("User"),
         "memory_bytes": host.get("Memory"),
         "processes": host.get("PidsLimit"),
+        "scratch_options": (host.get("Tmpfs") or {}).get(SCRATCH),
         "runtime": host.get("Runtime"),
         "policy": policy.digest,
     }

@@ -1,4 +1,4 @@
-"""How supervisor and worker get out of the plugin's reach, and how they find what it left running."""
+"""How supervisor and worker get out of the plugin's reach."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -20,14 +21,17 @@ def hide_memory(*, hidden: bool = True) -> None:
     The kernel refuses /proc/PID/mem, /proc/PID/fd and ptrace of an undumpable process to others of the same user
     (PR_SET_DUMPABLE(2const)). Does nothing where there is no Linux.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, int(not hidden), 0, 0, 0)
+    _prctl(_PR_SET_DUMPABLE, int(not hidden))
 
 
 def adopt_orphans() -> None:
     """Make this process the parent of its descendants' orphans, so that they can be found and ended."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends, however that comes about."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def ignore_signals() -> None:
@@ -46,29 +50,27 @@ def prefer_as_victim() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def descendants(root: int) -> set[int]:
-    """Process ids below ``root``, by the parents that /proc shows; empty where there is no /proc."""
-    parents = dict(_processes())
-    found: set[int] = set()
-    frontier = {root}
-    while frontier:
-        frontier = {child for child, parent in parents.items() if parent in frontier} - found
-        found |= frontier
-    return found
+def sealed_file(data: bytes) -> int:
+    """A descriptor on ``data`` that no stage can change for the next one (memfd_create(2), sealing).
+
+    Where the kernel has no sealing, an unnamed temporary file has to do.
+    """
+    if not hasattr(os, "memfd_create"):
+        with tempfile.TemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            return os.dup(file.fileno())
+    import fcntl
+
+    descriptor = os.memfd_create("sample", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    return descriptor
 
 
-def _processes() -> Iterator[tuple[int, int]]:
-    """Every live process with its parent; zombies are left out, since they only wait to be reaped."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError, IndexError):
-            # After the command's name, which may hold anything, come the state and the parent (proc_pid_stat(5)).
-            state, parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-            if state != "Z":
-                yield int(entry.name), int(parent)
-
-
-def reap() -> None:
-    """Collect every child that has ended and that nobody waits for."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

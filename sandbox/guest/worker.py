@@ -23,6 +23,7 @@ _WARM = ("pydantic", "numpy", "pandas", "pyarrow")
 def serve(descriptor: int, folders: list[str]) -> None:
     """Warm up with what ``folders`` offer, then fork a process for each request until the socket is closed."""
     link = socket.socket(fileno=descriptor)
+    hardening.die_with_parent()
     hardening.prefer_as_victim()  # before hiding: afterwards /proc/self belongs to root
     hardening.hide_memory()
     sys.path.extend(folders)
@@ -57,6 +58,7 @@ def _run_stage(request: dict[str, Any], output: int, results: int, sample: int) 
     code = 70
     try:
         os.setsid()
+        hardening.die_with_parent()
         hardening.hide_memory(hidden=False)  # the plugin's own process is an ordinary one
         signal.signal(signal.SIGINT, signal.default_int_handler)
         nowhere = os.open(os.devnull, os.O_RDONLY)

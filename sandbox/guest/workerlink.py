@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 _ENTRY = str(Path(__file__).with_name("__main__.py"))
-_START_SECONDS = 60.0
+_ANSWER_LIMIT = 4096
 
 
 class WorkerLost(Exception):
-    """The worker ended, or stopped answering, while a stage was under way."""
+    """The worker ended, or could not be started, while a stage was under way."""
 
 
 @dataclass(frozen=True)
-class RunningStage:
-    """A stage under way: its process and the reading ends of its two pipes."""
+class StagePipes:
+    """The reading ends of a stage's two pipes: what it prints, and its messages."""
 
-    pid: int
     output: int
     results: int
-
-    def kill(self) -> None:
-        """End the stage's session."""
-        for end in (os.killpg, os.kill):
-            with suppress(ProcessLookupError, PermissionError):
-                end(self.pid, signal.SIGKILL)
 
 
 class WorkerLink:
@@ -51,8 +43,8 @@ class WorkerLink:
         return self._process.pid if self._process is not None else None
 
     @contextmanager
-    def start(self, stage: str, job: dict[str, Any], sample: BinaryIO) -> Iterator[RunningStage]:
-        """Have the worker fork a process for ``stage``; its pipes are closed on leaving.
+    def hand_over(self, request: Mapping[str, Any], sample: int) -> Iterator[StagePipes]:
+        """Ask the worker for a stage; ``answer`` tells how it goes on. The pipes are closed on leaving.
 
         Raises ``WorkerLost``.
         """
@@ -60,36 +52,25 @@ class WorkerLink:
             self.socket = self._start()
         output, output_end = os.pipe()
         results, results_end = os.pipe()
-        request = json.dumps({"stage": stage, **{key: job[key] for key in ("plugin", "pytest", "sample", "seed")}})
         try:
             try:
-                sample.seek(0)
-                descriptors = [output_end, results_end, sample.fileno()]
-                socket.send_fds(self.socket, [request.encode()], descriptors)
+                socket.send_fds(self.socket, [json.dumps(request).encode()], [output_end, results_end, sample])
             except OSError as reason:
-                raise self._lost(str(reason)) from None
+                raise WorkerLost(f"the worker does not listen ({reason})") from None
             finally:
                 os.close(output_end)
                 os.close(results_end)
-            yield RunningStage(self._receive("started")["pid"], output, results)
+            yield StagePipes(output, results)
         finally:
             os.close(output)
             os.close(results)
 
-    def ended(self) -> tuple[int, int]:
-        """Wait status and peak resident memory in bytes of the stage. Raises ``WorkerLost``."""
-        answer = self._receive("ended")
-        return answer["status"], answer["peak_memory_bytes"]
-
-    def await_end(self, seconds: float) -> None:
-        """Give a killed stage a moment to be reaped; a worker that does not say so is given up."""
-        self.socket.settimeout(seconds)
+    def answer(self) -> dict[str, Any]:
+        """The worker's next message, which ``socket`` must be ready for. Raises ``WorkerLost``."""
         try:
-            self.ended()
-        except WorkerLost:
-            self.close()
-        else:
-            self.socket.settimeout(_START_SECONDS)
+            return dict(json.loads(self.socket.recv(_ANSWER_LIMIT)))
+        except (OSError, ValueError) as reason:
+            raise WorkerLost(f"the worker ended or was killed ({reason})") from None
 
     def close(self) -> None:
         """End the worker."""
@@ -102,24 +83,12 @@ class WorkerLink:
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        flags = ["-I", "-S", "-B"] if sys.flags.isolated else ["-B"]
+        argv = [sys.executable, *flags, _ENTRY, "worker", str(theirs.fileno()), *self._folders]
         with theirs:
-            flags = ["-I", "-S", "-B"] if sys.flags.isolated else ["-B"]
-            self._process = subprocess.Popen(
-                [sys.executable, *flags, _ENTRY, "worker", str(theirs.fileno()), *self._folders],
-                pass_fds=[theirs.fileno()],
-            )
-        ours.settimeout(_START_SECONDS)
+            try:
+                self._process = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
+            except OSError as reason:
+                ours.close()
+                raise WorkerLost(f"the worker could not be started ({reason})") from None
         return ours
-
-    def _receive(self, kind: str) -> dict[str, Any]:
-        try:
-            answer = json.loads(self.socket.recv(4096))
-            if answer["type"] != kind:
-                raise ValueError(kind)
-        except (OSError, ValueError, KeyError) as reason:
-            raise self._lost(str(reason)) from None
-        return dict(answer)
-
-    def _lost(self, reason: str) -> WorkerLost:
-        self.close()
-        return WorkerLost(f"the worker ended or was killed ({reason})")

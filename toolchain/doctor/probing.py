@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import secrets
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sandbox.dialect import dialect_for
 from sandbox.launch import container_request
 from sandbox.policy import MEBIBYTE, Policy
-from sandbox.seccomp import profile_text
 from toolchain.core.containers import ContainerEngine, engine_errors
 from toolchain.core.errors import EngineRefused, MixpeekError
 from toolchain.doctor.model import Surroundings
@@ -58,7 +57,7 @@ def probe(surroundings: Surroundings) -> Probes:
     assert engine is not None
     assert image is not None
     script = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
-    with _profile(engine) as profile, _containers(engine, image, profile) as containers:
+    with _containers(engine, image) as containers:
         interpreter = [surroundings.interpreter, "-I", "-S", "-B", "-c"]
         trying = containers.start(PROBE_POLICY, [*interpreter, script])
         devouring = containers.start(MEMORY_POLICY, [*interpreter, _DEVOUR])
@@ -67,9 +66,9 @@ def probe(surroundings: Surroundings) -> Probes:
 
 
 @contextmanager
-def _containers(engine: ContainerEngine, image: str, profile: str) -> Iterator[_Launcher]:
+def _containers(engine: ContainerEngine, image: str) -> Iterator[_Launcher]:
     """A launcher whose containers are gone when the block is left, also those whose creation was interrupted."""
-    launcher = _Launcher(engine, image, profile)
+    launcher = _Launcher(engine, image)
     try:
         yield launcher
     finally:
@@ -81,16 +80,20 @@ def _containers(engine: ContainerEngine, image: str, profile: str) -> Iterator[_
 class _Launcher:
     """Starts probe containers under names chosen here, so that one can be removed whose id never arrived."""
 
-    def __init__(self, engine: ContainerEngine, image: str, profile: str) -> None:
+    def __init__(self, engine: ContainerEngine, image: str) -> None:
         self._api = engine.client.api
         self._image = image
-        self._profile = profile
+        self._dialect = dialect_for(engine, PROBE_POLICY.seccomp)
         self.names: list[str] = []
 
     def start(self, policy: Policy, command: list[str]) -> str:
         name = f"mixpeek-doctor-{secrets.token_hex(6)}"
         request = container_request(
-            policy, image=self._image, command=command, labels=LABELS, seccomp=self._profile
+            policy,
+            image=self._image,
+            command=command,
+            labels=LABELS,
+            dialect=self._dialect,
         )
         # What a probe prints is ours and short, so the engine may keep it; a plugin's output is streamed instead.
         request["HostConfig"]["LogConfig"] = {"Type": "json-file", "Config": {"max-size": "64k"}}
@@ -108,25 +111,6 @@ class _Launcher:
         return Ended(
             int(state["ExitCode"]), bool(state["OOMKilled"]), output[-_LOG_LIMIT:].decode(errors="replace")
         )
-
-
-@contextmanager
-def _profile(engine: ContainerEngine) -> Iterator[str]:
-    """Our seccomp profile as this engine wants it: Docker takes its text, podman a path on its own machine."""
-    text = profile_text(PROBE_POLICY.seccomp)
-    if engine.kind == "docker":
-        yield text
-        return
-    if not engine.local:
-        raise EngineRefused(
-            "a remote podman takes a seccomp profile only from a file on its own machine",
-            where=engine.address,
-            remedy="use a podman on this machine, or a Docker Engine (DOCKER_HOST)",
-        )
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        yield file.name
 
 
 def _report(ended: Ended) -> dict[str, Any]:

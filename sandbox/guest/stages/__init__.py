@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sandbox.protocol import Message, encode
+from sandbox.protocol import Message, encode_head
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,17 @@ def run(request: dict[str, Any], results: int, sample: int) -> int:
         sample=request["sample"],
         sample_fd=sample,
         seed=request["seed"],
-        emit=lambda at: _send(results, Message("progress", {"at": at})),
+        emit=lambda at: _send(results, request["token"], Message("progress", {"at": at})),
     )
     stage = import_module(f"sandbox.guest.stages.{request['stage']}")
     body, blob = stage.run(context)
-    _send(results, Message("result", body, blob))
+    _send(results, request["token"], Message("result", body, blob))
     return 0
 
 
-def _send(descriptor: int, message: Message) -> None:
-    data = memoryview(encode(message))
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _send(descriptor: int, token: str, message: Message) -> None:
+    head = encode_head(Message(message.type, {**message.body, "token": token}, message.blob))
+    for part in (head, message.blob):
+        data = memoryview(part)
+        while data:
+            data = data[os.write(descriptor, data) :]

@@ -128,13 +128,18 @@ def test_a_long_state_folder_gets_a_short_socket(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "no number", "999999999", "1"])
-def test_a_stale_process_id_is_not_an_engine(tmp_path: Path, content: str) -> None:
+def test_a_stale_process_id_is_not_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.setattr(paths, "_HOME_LIMIT", 1000)  # pytest's folders are long: keep the test out of /run
     options = ConnectOptions(environment={"MIXPEEK_STATE_DIR": str(tmp_path)})
     places = paths.private_paths("docker", options)
     places.pidfile.parent.mkdir(parents=True)
+    assert places.pidfile.is_relative_to(tmp_path)
     places.pidfile.write_text(content)
     assert private.private_pid(places) is None
     assert private.stop_private_engine(options) == ()
+    assert not places.run.exists()
 
 
 def test_a_run_folder_open_to_others_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,168 @@
+"""One stage from request to report: everything its process says is bounded, and its end is not its own word."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.guest.strays import end_strays, reap
+from sandbox.guest.workerlink import StagePipes, WorkerLink, WorkerLost
+from sandbox.protocol import Decoder, Message, ProtocolError
+
+_CHUNK = 1 << 16
+_TAIL_BYTES = 64 << 10
+_WARM_UP_SECONDS = 60.0  # the worker's imports on a cold disk; not the plugin's time
+_TICK_SECONDS = 0.25
+_PIPE_CHUNKS = 32  # twice the most that a pipe of an ordinary user holds (1 MiB, pipe(7))
+
+
+class HostGone(Exception):
+    """Whoever gave us the job has hung up."""
+
+
+@dataclass
+class _Gathered:
+    """What came out of a stage so far. ``ended`` is as in ``sandbox.conversation.StageReport``."""
+
+    output: bytearray = field(default_factory=bytearray)
+    output_bytes: int = 0
+    result: dict[str, Any] | None = None
+    blob: bytes = b""
+    progress: str | None = None
+    violation: str | None = None
+    ended: str | None = None
+    status: int | None = None
+    peak_memory_bytes: int | None = None
+
+
+class StageRun:
+    """A stage under way. ``run`` returns its report whatever the stage does, and leaves nothing of it running."""
+
+    def __init__(self, link: WorkerLink, name: str, job: dict[str, Any], sample: int, source: int) -> None:
+        self._link = link
+        self._name = name
+        self._limits = job["limits"]
+        # Forgers who only know the protocol do not know this. Who reads the process's memory does: see the
+        # security model, which calls everything from a stage a claim.
+        self._token = os.urandom(16).hex()
+        self._request = {
+            "stage": name,
+            "token": self._token,
+            **{key: job[key] for key in ("plugin", "pytest", "sample", "seed")},
+        }
+        self._sample = sample
+        self._source = source
+        self._decoder = Decoder(self._limits["result_bytes"])
+        self._got = _Gathered()
+        self._deadline = 0.0
+
+    def run(self) -> Message:
+        """Run the stage to its end. Raises ``HostGone``."""
+        began = time.monotonic()
+        try:
+            with self._link.hand_over(self._request, self._sample) as pipes:
+                self._attend(pipes)
+                self._clear_up()
+                self._drain(pipes)
+        except WorkerLost as reason:
+            self._got.ended = f"lost: {reason}"
+            self._clear_up()
+        got = self._got
+        body = {
+            "stage": self._name,
+            "ended": got.ended,
+            "status": got.status,
+            "seconds": time.monotonic() - began,
+            "peak_memory_bytes": got.peak_memory_bytes,
+            "output": bytes(got.output[-_TAIL_BYTES:]).decode(errors="replace"),
+            "output_bytes": got.output_bytes,
+            "progress": got.progress,
+            "violation": got.violation,
+            "result": got.result,
+        }
+        return Message("stage", body, got.blob)
+
+    def _attend(self, pipes: StagePipes) -> None:
+        """Listen to the stage, the worker and the host until the stage has ended or must be ended."""
+        self._deadline = time.monotonic() + _WARM_UP_SECONDS
+        with selectors.DefaultSelector() as ready:
+            ready.register(pipes.output, selectors.EVENT_READ, self._take_output)
+            ready.register(pipes.results, selectors.EVENT_READ, self._take_result)
+            ready.register(self._link.socket, selectors.EVENT_READ, self._take_word)
+            ready.register(self._source, selectors.EVENT_READ, self._look_for_host)
+            while self._got.ended is None:
+                left = self._deadline - time.monotonic()
+                for key, _ in ready.select(max(0.0, min(left, _TICK_SECONDS))):
+                    if not key.data(key.fd):
+                        ready.unregister(key.fd)
+                if self._got.ended is None and left <= 0:
+                    self._got.ended = "deadline"
+                reap()  # orphans that ended would otherwise fill the container's table of processes
+
+    def _take_word(self, _descriptor: int) -> bool:
+        """Take what the worker, not the stage, says."""
+        word = self._link.answer()
+        if word["type"] == "started":
+            self._deadline = time.monotonic() + float(self._limits["stage_seconds"])
+        else:
+            self._got.ended = "exited"
+            self._got.status, self._got.peak_memory_bytes = word["status"], word["peak_memory_bytes"]
+        return True
+
+    def _take_output(self, descriptor: int) -> bool:
+        chunk = os.read(descriptor, _CHUNK)
+        got = self._got
+        got.output_bytes += len(chunk)
+        got.output += chunk
+        if len(got.output) > 2 * _TAIL_BYTES:
+            del got.output[:-_TAIL_BYTES]
+        if got.output_bytes > self._limits["output_bytes"]:
+            got.ended = got.ended or "output-limit"
+        return bool(chunk)
+
+    def _take_result(self, descriptor: int) -> bool:
+        chunk = os.read(descriptor, _CHUNK)
+        try:
+            for message in self._decoder.feed(chunk):
+                self._accept(message)
+        except ProtocolError as reason:
+            self._got.violation = self._got.violation or str(reason)
+            self._got.ended = self._got.ended or "violation"
+            return False
+        return bool(chunk)
+
+    def _accept(self, message: Message) -> None:
+        if message.body.pop("token", None) != self._token:
+            raise ProtocolError("a message that the stage's own code did not send")
+        if message.type == "progress" and isinstance(message.body.get("at"), str):
+            self._got.progress = message.body["at"][:500]
+        elif message.type == "result" and self._got.result is None:
+            self._got.result, self._got.blob = message.body, message.blob
+        else:
+            # Two results can only come from code that writes to the stage's channel behind our back.
+            raise ProtocolError(f"an unexpected message of type {message.type[:40]!r}")
+
+    def _look_for_host(self, descriptor: int) -> bool:
+        if not os.read(descriptor, _CHUNK):
+            raise HostGone
+        return True
+
+    def _clear_up(self) -> None:
+        """Leave nothing running but a worker that did what it should."""
+        if self._got.ended != "exited":
+            self._link.close()
+        if not end_strays(self._link.pid):
+            self._link.close()
+
+    def _drain(self, pipes: StagePipes) -> None:
+        """Take what is still in the pipes; all who could write to them are dead, so that is little."""
+        for descriptor, take in ((pipes.output, self._take_output), (pipes.results, self._take_result)):
+            os.set_blocking(descriptor, False)
+            with suppress(BlockingIOError):
+                for _ in range(_PIPE_CHUNKS):
+                    if not take(descriptor):
+                        break

@@ -1,0 +1,77 @@
+"""Finds and ends whatever a stage left running, so that the next one starts on clean ground."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_GONE_SECONDS = 10.0
+_PAUSE_SECONDS = 0.002
+
+
+def end_strays(worker: int | None) -> bool:
+    """Kill every descendant of this process but ``worker``; whether the worker was spared.
+
+    As process 1 of a container we first stop everything: one ``kill(-1)`` reaches all other processes in a step
+    that no fork outruns, since a process with a signal pending cannot fork, so the list that /proc then shows holds
+    still. When it shows a stray, a second such step kills all, the worker with them: what a stray may have done to
+    it is not worth finding out.
+    """
+    everything = os.getpid() == 1
+    if everything:
+        _signal(-1, signal.SIGSTOP)
+    reap()
+    if not descendants(os.getpid()) - {worker}:
+        if everything and worker is not None:
+            _signal(worker, signal.SIGCONT)
+        return True
+    deadline = time.monotonic() + _GONE_SECONDS
+    spared = {worker} if worker is not None and not everything else set()
+    while (left := descendants(os.getpid()) - spared) and time.monotonic() < deadline:
+        if everything:
+            _signal(-1, signal.SIGKILL)
+        else:
+            # Stopped first, so that it cannot fork between being listed and being killed.
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                for pid in left:
+                    _signal(pid, number)
+        time.sleep(_PAUSE_SECONDS)
+        reap()
+    return bool(spared)
+
+
+def descendants(root: int) -> set[int]:
+    """Process ids below ``root``, by the parents that /proc shows; empty where there is no /proc."""
+    parents = dict(_processes())
+    found: set[int] = set()
+    frontier = {root}
+    while frontier:
+        frontier = {child for child, parent in parents.items() if parent in frontier} - found
+        found |= frontier
+    return found
+
+
+def reap() -> None:
+    """Collect every child that has ended and that nobody waits for."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Every live process with its parent; zombies are left out, since they only wait to be reaped."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            # After the command's name, which may hold anything, come the state and the parent (proc_pid_stat(5)).
+            state, parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+            if state != "Z":
+                yield int(entry.name), int(parent)
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)

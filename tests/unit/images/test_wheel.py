@@ -1,0 +1,167 @@
+"""A wheel from a stranger: what is refused, and where the rest is put."""
+
+import stat
+import zipfile
+
+import pytest
+
+from images import wheel as subject
+from images.wheel import open_wheel
+from toolchain.core.errors import DependencyFault
+
+
+def entry(name, mode=0o644, kind=stat.S_IFREG):
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (kind | mode) << 16
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+def paths(path):
+    with open_wheel(path, path.name) as wheel:
+        for file in wheel.files:
+            wheel.read(file)
+        return {file.path: file.executable for file in wheel.files}
+
+
+def refuse(path, words):
+    with pytest.raises(DependencyFault, match=words) as caught:
+        paths(path)
+    assert path.name in caught.value.message
+    return caught.value
+
+
+def test_a_plain_wheel_is_read(make_wheel):
+    assert set(paths(make_wheel())) == {
+        "demo/__init__.py",
+        "demo-1.0.dist-info/METADATA",
+        "demo-1.0.dist-info/RECORD",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.py",
+        "demo/../../evil.py",
+        "/etc/passwd",
+        "demo//x.py",
+        "./x.py",
+        "demo\\x.py",
+        "demo/\nx.py",
+        "a" * 2000,
+    ],
+)
+def test_a_name_that_goes_elsewhere_is_refused(make_wheel, name):
+    refuse(make_wheel(entries=[(entry(name), b"x")]), "not a relative path|leaves the wheel")
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFDIR])
+def test_what_is_no_file_is_refused(make_wheel, kind):
+    refuse(make_wheel(entries=[(entry("demo/link", kind=kind), b"/etc/passwd")]), "link or a device")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_twice_is_refused(make_wheel):
+    refuse(make_wheel(entries=[(entry("demo/x.py"), b"1"), (entry("demo/x.py"), b"1")]), "twice")
+
+
+def test_one_place_by_two_ways_is_refused(make_wheel):
+    refuse(make_wheel({"demo/x.py": b"1", "demo-1.0.data/purelib/demo/x.py": b"2"}), "twice")
+
+
+def test_a_file_where_a_folder_is_needed_is_refused(make_wheel):
+    refuse(make_wheel({"demo/x": b"1", "demo/x/y.py": b"2"}), "a file and a folder")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(make_wheel):
+    refuse(make_wheel({"demo/zeros": bytes(80 << 20)}), "zip bomb")
+
+
+def test_too_many_files_are_refused(make_wheel, monkeypatch):
+    monkeypatch.setattr(subject, "_COUNT_LIMIT", 2)
+    refuse(make_wheel(), "3 files")
+
+
+def test_too_much_is_refused(make_wheel, monkeypatch):
+    monkeypatch.setattr(subject, "_SIZE_LIMIT", 5)
+    refuse(make_wheel(), "unpacks to")
+
+
+def test_a_file_longer_than_the_table_says_is_refused(make_wheel):
+    path = make_wheel({"demo/big.bin": bytes(1000)}, compression=zipfile.ZIP_STORED)
+    data = path.read_bytes()
+    size = (1000).to_bytes(4, "little")
+    assert data.count(size + size) == 2
+    path.write_bytes(data.replace(size + size, size + (10).to_bytes(4, "little")))
+    refuse(path, "damaged|another length")
+
+
+def test_a_flipped_bit_is_refused(make_wheel):
+    path = make_wheel({"demo/big.bin": bytes(1000)}, compression=zipfile.ZIP_STORED)
+    data = bytearray(path.read_bytes())
+    data[data.index(bytes(1000)) + 5] = 1
+    path.write_bytes(bytes(data))
+    refuse(path, "damaged|differs")
+
+
+def test_bytes_that_differ_from_record_are_refused(make_wheel):
+    record = (
+        "demo/__init__.py,sha256=" + "A" * 43 + ",6\ndemo-1.0.dist-info/METADATA,,\ndemo-1.0.dist-info/RECORD,,\n"
+    )
+    refuse(make_wheel(record=record), "differs from the digest")
+
+
+def test_a_file_that_record_hides_is_refused(make_wheel):
+    refuse(make_wheel(record="demo-1.0.dist-info/RECORD,,\n"), "not in its RECORD")
+
+
+def test_a_wheel_without_record_is_refused(make_wheel):
+    refuse(make_wheel(record=""), "RECORD files")
+
+
+def test_a_digest_that_cannot_be_read_is_refused(make_wheel):
+    refuse(make_wheel(record="demo/__init__.py,sha256=!,6\n"), "cannot be read|not in its RECORD")
+
+
+@pytest.mark.parametrize(
+    "module", ["engine/__init__.py", "shared.py", "sandbox/x.py", "demo-1.0.data/purelib/engine/x.py"]
+)
+def test_the_platforms_modules_cannot_be_brought(make_wheel, module):
+    refuse(make_wheel({module: b""}), "belongs to the platform")
+
+
+def test_what_is_no_zip_is_refused(tmp_path):
+    path = tmp_path / "demo-1.0-py3-none-any.whl"
+    path.write_bytes(b"not a zip")
+    refuse(path, "not a zip archive")
+
+
+def test_other_compressions_are_refused(make_wheel):
+    refuse(make_wheel(compression=zipfile.ZIP_LZMA), "packed in a way")
+
+
+def test_data_goes_where_installers_put_it(make_wheel):
+    found = paths(
+        make_wheel(
+            {
+                "demo-1.0.data/purelib/pure.py": b"",
+                "demo-1.0.data/platlib/plat.py": b"",
+                "demo-1.0.data/data/share/x.txt": b"",
+                "demo-1.0.data/scripts/tool": b"#!python\n",
+                "demo-1.0.data/headers/x.h": b"",
+                "demo/__pycache__/__init__.cpython-311.pyc": b"not from that source",
+                "demo/legacy.pyc": b"sourceless",
+                "demo.pth": b"import os; os.system('touch /tmp/pwned')",
+            }
+        )
+    )
+    assert {"pure.py", "plat.py", "share/x.txt", "bin/tool", "demo/legacy.pyc", "demo.pth"} <= set(found)
+    assert found["bin/tool"]
+    assert not any(".h" in path[-2:] or "__pycache__" in path for path in found)
+
+
+def test_the_executable_bit_is_kept(make_wheel):
+    assert paths(make_wheel(entries=[(entry("demo/run", 0o755), b""), (entry("demo/set", 0o4755), b"")]))[
+        "demo/run"
+    ]
