@@ -61,8 +61,8 @@ class Job:
 class StageReport:
     """What the guest's supervisor says of one stage.
 
-    ``ended`` is ``exited``, ``deadline``, ``output-limit`` or ``lost: …``; ``status`` the exit status, negative
-    for a signal, ``None`` when it was not seen. ``result`` and ``blob`` come from the plugin's own process and are
+    ``ended`` is ``exited``, ``deadline``, ``output-limit``, ``violation`` or ``lost: …``; ``status`` the exit
+    status, negative for a signal, ``None`` when it was not seen. ``result`` and ``blob`` come from the plugin's own process and are
     claims. ``progress`` is the last thing the stage said it was doing.
     """
 
@@ -112,19 +112,21 @@ class Listener:
     def _take(self, message: Message) -> None:
         if self.transcript.done:
             raise ProtocolError("a message after the end")
+        started, reported = self.transcript.started, self.transcript.stages
         if message.type == "done":
+            if list(reported) != self._expected:
+                raise ProtocolError("an end before every stage was reported")
             self.transcript.done = True
         elif message.type == "started":
-            stage = message.body["stage"]
-            if len(self.transcript.started) >= len(self._expected) or stage not in self._expected:
-                raise ProtocolError("a stage that was not asked for")
-            self.transcript.started.append(stage)
-            self._started(stage)
+            if len(started) != len(reported) or [*started, message.body["stage"]] != self._expected[: len(started) + 1]:
+                raise ProtocolError("a stage that is not next")
+            started.append(message.body["stage"])
+            self._started(started[-1])
         elif message.type == "stage":
             report = _stage_report(message)
-            if report.stage not in self.transcript.started or report.stage in self.transcript.stages:
+            if [*reported, report.stage] != started:
                 raise ProtocolError("a report of a stage that is not under way")
-            self.transcript.stages[report.stage] = report
+            reported[report.stage] = report
         else:
             raise ProtocolError(f"a message of unknown type {message.type[:40]!r}")
 

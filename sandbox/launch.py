@@ -32,8 +32,8 @@ class Dialect:
     """Where engines that speak the same API want different words.
 
     ``seccomp`` is what stands behind ``seccomp=``: the profile's text for Docker, a path on the engine's machine
-    for podman. ``scratch_inodes``: podman 4 refuses the mount option ``nr_inodes``; there the memory limit bounds the
-    number of files, since the kernel charges a tmpfs's inodes to the cgroup.
+    for podman. ``scratch_inodes``: podman 4 refuses the mount option ``nr_inodes``; there the memory limit bounds
+    the number of files, since the kernel charges a tmpfs's inodes to the cgroup.
     """
 
     seccomp: str

@@ -13,7 +13,8 @@ class Ending(str, Enum):
     """How the container's life ended.
 
     ``COMPLETED``: every stage was reported and the supervisor left with 0; the stages themselves may have failed.
-    The others are each the plugin's doing, except ``UNAVAILABLE``, which says nothing about the plugin.
+    The others are each the plugin's doing, except ``UNAVAILABLE``: it ended before plugin code could run, or the
+    engine lost it.
     """
 
     COMPLETED = "completed"
@@ -58,11 +59,16 @@ class SandboxOutcome:
 def classify(transcript: Transcript, facts: EngineFacts, violation: str | None) -> tuple[Ending, str]:
     """The ending and its reason in words.
 
-    The order decides the ambiguous cases. A broken protocol comes first: whatever else happened, what was heard
-    is worth nothing. The host's own deadline and the kernel's memory kill come before the exit status, which they
+    The order decides the ambiguous cases. What ended before its first stage ended without the plugin, so the image
+    or the engine is at fault, unless memory ran out. A broken protocol comes next: whatever else happened, what was
+    heard is worth nothing. The host's own deadline and the kernel's memory kill come before the exit status, which they
     cause. A supervisor that left early without either was ended by something inside: it has no other way to die.
     A memory kill that hit only one stage leaves a complete transcript; the stage's own report then shows signal 9.
     """
+    if not transcript.started and not facts.out_of_memory:
+        tail = transcript.diagnostics.strip().splitlines()[-1:]
+        said = f": {tail[0][:300]}" if tail else ""
+        return Ending.UNAVAILABLE, f"the guest ended with status {facts.exit_code} before the plugin ran{said}"
     if violation is not None:
         return Ending.VIOLATION, violation
     if facts.timed_out:
@@ -73,5 +79,5 @@ def classify(transcript: Transcript, facts: EngineFacts, violation: str | None) 
         return Ending.MEMORY, "the container ran out of memory and the kernel ended it"
     if facts.exit_code is None:
         return Ending.UNAVAILABLE, "the engine lost the container while it ran"
-    last = transcript.started[-1] if transcript.started else "its start"
-    return Ending.DIED, f"the guest ended with status {facts.exit_code} during {last} without reporting"
+    stage = transcript.started[-1]
+    return Ending.DIED, f"the guest ended with status {facts.exit_code} during {stage} without reporting"

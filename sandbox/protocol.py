@@ -111,8 +111,11 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206
 
 
 def printable(text: str) -> str:
-    """``text`` with U+FFFD for every character that a terminal would obey or that UTF-8 cannot hold."""
-    return _UNPRINTABLE.sub("\ufffd", text)
+    """``text`` with U+FFFD for every character that a terminal would obey or that UTF-8 cannot hold.
+
+    A carriage return, which progress bars print to write over their line, becomes a new line.
+    """
+    return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _harmless(value: Any, depth: int) -> Any:
@@ -126,6 +129,8 @@ def _harmless(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return printable(value)
     # 1e999 is JSON and becomes infinity; whole numbers beyond 64 bits overflow in arithmetic with floats.
-    if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) < 1 << 63):
-        raise ValueError("it holds a number beyond 64 bits")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("it holds an infinite number")
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise ValueError("it holds a whole number beyond 64 bits")
     return value

@@ -19,7 +19,7 @@ from sandbox.protocol import encode
 from sandbox.seccomp import profile_digest
 from sandbox.stream import AttachedStream
 from toolchain.core.containers import ContainerEngine, engine_errors
-from toolchain.core.errors import EngineRefused, MixpeekError, ProtocolViolation
+from toolchain.core.errors import EngineRefused, EngineUnavailable, MixpeekError, ProtocolViolation
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -68,7 +68,8 @@ class Session:
         if self._stream is not None:
             self._stream.close()
         if self._container is not None:
-            # An engine that died cannot be asked; the next run finds the container by its labels.
+            # An engine that died cannot be asked; the next run finds the container by its labels. One that was asked
+            # to create it may not have done so: then there is nothing to remove.
             with suppress(MixpeekError), engine_errors("remove the container"):
                 self._engine.client.api.remove_container(self._container, force=True, v=True)
             self._container = None
@@ -83,8 +84,8 @@ class Session:
         listener = Listener(self._policy, job.stages, started)
         deadline = self._began + self._policy.wall_seconds
         timed_out, violation = False, None
-        self._stream.send(encode(job.message(self._policy)), timeout=self._policy.wall_seconds)
         try:
+            self._stream.send(encode(job.message(self._policy)), deadline)
             self._listen(self._stream, listener, deadline)
         except TimeoutError:
             timed_out = True
@@ -103,10 +104,10 @@ class Session:
             labels=ownership(),
             dialect=dialect_for(self._engine, self._policy.seccomp),
         )
-        name = f"mixpeek-sandbox-{secrets.token_hex(6)}"
+        # Known by a name of ours before it exists, so that an interrupted call to create it leaves nothing unnamed.
+        self._container = f"mixpeek-sandbox-{secrets.token_hex(6)}"
         with engine_errors("create the sandbox container"):
-            created = api.create_container_from_config(request, name=name)  # type: ignore[no-untyped-call]
-        self._container = created["Id"]
+            api.create_container_from_config(request, name=self._container)  # type: ignore[no-untyped-call]
         self._stream = AttachedStream(self._engine, self._container)
         self._began = time.monotonic()
         with engine_errors("start the sandbox container"):
@@ -125,11 +126,13 @@ class Session:
 
     def _conclude(self, *, timed_out: bool, kill: bool) -> EngineFacts:
         """Let the container end, or end it, and take the engine's word on how it did."""
-        api = self._engine.client.api
         assert self._container is not None
         if kill:
-            with suppress(EngineRefused), engine_errors("kill the container"):
-                api.kill(self._container)  # refused when it has just ended by itself
+            self._kill()
+        if not self._has_ended():
+            timed_out = True
+            self._kill()
+        api = self._engine.client.api
         with engine_errors("wait for the container"):
             api.wait(self._container, timeout=_LEAVING_SECONDS)
             details = api.inspect_container(self._container)
@@ -144,6 +147,19 @@ class Session:
             seconds=time.monotonic() - self._began,
             confinement=_confinement(details, self._policy),
         )
+
+    def _kill(self) -> None:
+        with suppress(EngineRefused), engine_errors("kill the container"):
+            self._engine.client.api.kill(self._container)  # refused when it has just ended by itself
+
+    def _has_ended(self) -> bool:
+        """Whether the container leaves within its time; whoever asks next learns of an engine that is silent."""
+        try:
+            with engine_errors("wait for the container"):
+                self._engine.client.api.wait(self._container, timeout=_LEAVING_SECONDS)
+        except EngineUnavailable:
+            return False
+        return True
 
 
 def _confinement(details: dict[str, Any], policy: Policy) -> dict[str, Any]:

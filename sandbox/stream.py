@@ -29,10 +29,13 @@ class AttachedStream:
         self._socket: Any = getattr(self._outer, "_sock", self._outer)
         self._buffer = bytearray()
 
-    def send(self, data: bytes, *, timeout: float) -> None:
-        """Write everything. Raises ``EngineUnavailable``."""
-        with engine_errors("send the job to the container"):
-            self._socket.settimeout(timeout)
+    def send(self, data: bytes, deadline: float) -> None:
+        """Write everything, as far as somebody reads: the engine is asked later how a guest that is gone ended.
+
+        ``deadline`` is on the monotonic clock; passing it raises ``TimeoutError``.
+        """
+        self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+        with suppress(ConnectionError):
             self._socket.sendall(data)
 
     def chunks(self, deadline: float) -> Iterator[tuple[bool, bytes]]:

@@ -76,7 +76,7 @@ class _Assembly:
 
     def structure(self) -> CheckResult:
         findings = (*self.reading.structure_findings, *self.reading.requirement_findings)
-        return judge("structure", f"{len(self.reading.tree.files)} files", Source.HOST, findings)
+        return judge("structure", _counted(len(self.reading.tree.files), "file"), Source.HOST, findings)
 
     def schemas(self) -> CheckResult:
         findings = [
@@ -89,7 +89,7 @@ class _Assembly:
             findings += check_schemas(self.described, self.reading.manifest)
         features = self.values.get("features")
         count = len(features) if isinstance(features, list) else 0
-        detail = f"{len(self.described.get('schemas', {}))} models, {count} features"
+        detail = f"{_counted(len(self.described.get('schemas', {})), 'model')}, {_counted(count, 'feature')}"
         checked = judge("schemas", detail, Source.CLAIMED, findings)
         return checked if self.described else _unless_failed(checked, self._why_not("describe"))
 
@@ -97,7 +97,7 @@ class _Assembly:
         findings = [*self._stage_findings("describe"), *self._problems("describe", "pipeline.")]
         steps = self.steps.get("steps") if self.steps else None
         count = len(steps) if isinstance(steps, list) else 0
-        checked = judge("pipeline", f"{count} steps", Source.CLAIMED, findings)
+        checked = judge("pipeline", _counted(count, "step"), Source.CLAIMED, findings)
         return checked if self.steps is not None else _unless_failed(checked, self._why_not("describe"))
 
     def tests(self) -> CheckResult:
@@ -115,7 +115,9 @@ class _Assembly:
             return CheckResult("samples", Status.ABSENT, "no sample rows (--sample-data FILE)", Source.HOST)
         result = self.result("samples")
         findings = [*self._stage_findings("samples"), *self._problems("samples"), *self.output.findings]
-        detail = f"{self.output.rows} rows of {self.sample.name}" if self.output.rows else self.sample.name
+        detail = (
+            f"{_counted(self.output.rows, 'row')} of {self.sample.name}" if self.output.rows else self.sample.name
+        )
         checked = judge("samples", detail, Source.HOST, findings)
         ran = result is not None and (bool(self.output.columns) or bool(findings))
         return checked if ran else _unless_failed(checked, self._why_not("samples"))
@@ -184,6 +186,10 @@ class _Assembly:
         if self.run is None:
             return "not run: correct the problems below first"
         return "not reached" if self.stage(stage) is None else "not run: see the problems below"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _unless_failed(checked: CheckResult, reason: str) -> CheckResult:

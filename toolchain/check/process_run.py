@@ -7,6 +7,7 @@ import selectors
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import sandbox.guest
@@ -35,7 +36,10 @@ def run_in_process(
     argv = [str(python), "-B", str(_ENTRY), "process"]
     began = time.monotonic()
     with spawn(argv, env={**environment, "PYTHONDONTWRITEBYTECODE": "1"}) as process:
-        ending, reason = _converse(process, job, listener, policy, began + policy.wall_seconds)
+        try:
+            ending, reason = _converse(process, job, listener, policy, began + policy.wall_seconds)
+        finally:
+            _dismiss(process)
     limits = f"the limit is {policy.stage_seconds:g} s a stage (--timeout)"
     return GuestRun(f"{python}, without isolation", listener.transcript, ending, reason, limits)
 
@@ -81,6 +85,16 @@ def _converse(
     return Ending.COMPLETED, "every stage was reported"
 
 
+def _dismiss(process: subprocess.Popen[bytes]) -> None:
+    """Hang up and let the guest end whatever the plugin started, which may be in sessions of its own."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_LEAVING_SECONDS)
+
+
 def _send(descriptor: int, data: memoryview) -> memoryview:
     try:
         return data[os.write(descriptor, data[:_CHUNK]) :]
@@ -95,7 +109,9 @@ def _died(process: subprocess.Popen[bytes], listener: Listener) -> tuple[Ending,
         status: int | None = process.wait(_LEAVING_SECONDS)
     except subprocess.TimeoutExpired:
         status = None
-    last = listener.transcript.started[-1] if listener.transcript.started else "its start"
     tail = listener.transcript.diagnostics.strip().splitlines()[-1:]
     said = f": {tail[0][:300]}" if tail else ""
-    return Ending.DIED, f"the guest ended with status {status} during {last} without reporting{said}"
+    if not listener.transcript.started:
+        return Ending.UNAVAILABLE, f"the guest ended with status {status} before the plugin ran{said}"
+    stage = listener.transcript.started[-1]
+    return Ending.DIED, f"the guest ended with status {status} during {stage} without reporting{said}"

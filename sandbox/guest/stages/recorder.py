@@ -1,69 +1,99 @@
-"""The pytest plugin that records outcomes and plants the control tests."""
+"""The pytest plugin that records outcomes, plants the control tests and watches what the plugin does to pytest."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Generator
+from types import FunctionType
 from typing import Any
+
+import pytest
 
 from sandbox.guest.stages import StageContext
 
 _MESSAGE = 1_000
 _DETAIL = 4_000
+_MUST_PASS, _MUST_FAIL = "must-pass", "must-fail"
 
 
 class Recorder:
-    """Hears of every test from pytest's own hooks; ``controls`` maps each control to its outcome."""
+    """Hears of every test from pytest's own hooks.
 
-    def __init__(self, context: StageContext, pytest: Any) -> None:
+    ``controls`` maps each control to its outcome, ``collected`` lists what pytest found before anybody could
+    remove something, ``deselected`` what options left out.
+    """
+
+    def __init__(self, context: StageContext) -> None:
         self._context = context
-        self._pytest = pytest
         self._tests: dict[str, dict[str, Any]] = {}
+        self._raised: dict[str, BaseException] = {}
+        self._control_names = {
+            _MUST_PASS: f"test_{context.seed[:12]}",
+            _MUST_FAIL: f"test_{context.seed[12:24]}",
+        }
+        self._planted = False
+        self.controls: dict[str, str] = {}
+        self.collected: list[str] = []
         self.collection_errors: list[dict[str, Any]] = []
         self.deselected: list[str] = []
-        self._control_names = {
-            "must-pass": f"test_{context.seed[:12]}",
-            "must-fail": f"test_{context.seed[12:24]}",
-        }
-        self.controls: dict[str, str] = {}
 
     def tests(self) -> list[dict[str, Any]]:
         """Every test of the plugin in the order in which it ran."""
         return list(self._tests.values())
 
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        """Plant the controls beside the plugin's own first test, so that the same hooks apply to them.
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_make_collect_report(self, collector: Any) -> Generator[None, Any, None]:
+        """Note what a collector found, and plant the controls among a module's own tests.
 
-        The one that fails comes last: ``--maxfail`` in a plugin's configuration then stops nothing.
+        They are there before any hook sees the list, so whatever changes all tests changes them too. A module that
+        carries marks of its own would pass them on, and an honest ``xfail`` would look like tampering.
         """
-        if not items:
+        outcome = yield
+        report = outcome.get_result()
+        if report.outcome != "passed":
             return
-        parent = items[0].getparent(self._pytest.Module)
-        if parent is None:
-            return
+        self.collected.extend(item.nodeid for item in report.result if isinstance(item, pytest.Item))
+        if isinstance(collector, pytest.Module) and not self._planted and not collector.own_markers:
+            self._planted = True
+            report.result[:] = [
+                self._control(collector, _MUST_PASS, _pass),
+                *report.result,
+                self._control(collector, _MUST_FAIL, _fail),
+            ]
 
-        def must_pass() -> None:
-            """Do nothing."""
-
-        def must_fail() -> None:
-            raise AssertionError("control test: this failure is planted by mixpeek and expected")
-
-        for position, kind, body in ((0, "must-pass", must_pass), (len(items) + 1, "must-fail", must_fail)):
-            items.insert(
-                position,
-                self._pytest.Function.from_parent(parent, name=self._control_names[kind], callobj=body),
-            )
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Move the control that fails to the end: ``--maxfail`` in a plugin's configuration then stops nothing."""
+        items.sort(key=lambda item: self._control_of(item.nodeid) == _MUST_FAIL)
 
     def pytest_deselected(self, items: list[Any]) -> None:
         """Take what ``-k`` or ``-m`` in the plugin's configuration leaves out."""
-        self.deselected.extend(item.nodeid for item in items)
+        self.deselected.extend(item.nodeid for item in items if self._control_of(item.nodeid) is None)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Tell the host what is running, so that a hang has a name."""
         if self._control_of(nodeid) is None:
             self._context.emit(nodeid)
 
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item: Any) -> Generator[None, Any, None]:
+        """See what the phase raises before any other wrapper does."""
+        self._raised.pop(item.nodeid, None)
+        yield from self._watch(item)
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: Any) -> Generator[None, Any, None]:
+        """As for the set-up."""
+        yield from self._watch(item)
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_teardown(self, item: Any) -> Generator[None, Any, None]:
+        """As for the set-up."""
+        yield from self._watch(item)
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Take one phase (setup, call, teardown) of one test."""
-        outcome = _outcome(report)
+        outcome = self._honest(report, _outcome(report))
         control = self._control_of(report.nodeid)
         if control is not None:
             if report.when == "call" or outcome != "passed":
@@ -95,12 +125,68 @@ class Recorder:
             kept = [report for report in terminalreporter.stats.get(kind, []) if not self._is_control(report)]
             terminalreporter.stats[kind] = kept
 
+    def _control(self, module: Any, kind: str, body: Any) -> Any:
+        return pytest.Function.from_parent(module, name=self._control_names[kind], callobj=body)
+
+    def _watch(self, item: Any) -> Generator[None, Any, None]:
+        outcome = yield
+        if outcome.excinfo is not None:
+            self._raised.setdefault(item.nodeid, outcome.excinfo[1])
+
+    def _honest(self, report: Any, outcome: str) -> str:
+        """The outcome, or what it hides: a phase that raised was neither passed nor skipped by anything honest."""
+        raised = self._raised.get(report.nodeid)
+        if raised is None or report.when != "call" or isinstance(raised, _LEAVING):
+            return outcome
+        honest = outcome == "failed" or (outcome == "xfailed" and "xfail" in report.keywords)
+        return outcome if honest else f"{outcome} although it raised {type(raised).__name__}"
+
     def _is_control(self, report: Any) -> bool:
         return self._control_of(getattr(report, "nodeid", "")) is not None
 
     def _control_of(self, nodeid: str) -> str | None:
         name = nodeid.rpartition("::")[2]
         return next((kind for kind, control in self._control_names.items() if name == control), None)
+
+
+class Integrity:
+    """Remembers pytest's own functions, to tell afterwards which of them were replaced."""
+
+    def __init__(self) -> None:
+        self._before = _functions()
+
+    def replaced(self) -> list[str]:
+        """The names of the functions that are not what they were."""
+        now = _functions()
+        return sorted(name for name, code in self._before.items() if now.get(name) is not code)
+
+
+def _functions() -> dict[str, Any]:
+    """The code of every function of pytest, by ``module.name`` or ``module.class.name``; a method counts once."""
+    found: dict[str, Any] = {}
+    for module_name, module in list(sys.modules.items()):
+        if module_name.partition(".")[0] not in {"_pytest", "pytest", "pluggy"}:
+            continue
+        for name, value in list(vars(module).items()):
+            if isinstance(value, FunctionType):
+                found[f"{module_name}.{name}"] = value.__code__
+            elif isinstance(value, type) and value.__module__ == module_name:
+                for method, function in list(vars(value).items()):
+                    if isinstance(function, FunctionType):
+                        found[f"{module_name}.{name}.{method}"] = function.__code__
+    return found
+
+
+# A test that leaves by one of these is skipped, or expected to fail, by its own decision.
+_LEAVING = (pytest.skip.Exception, pytest.xfail.Exception)
+
+
+def _pass() -> None:
+    """Do nothing."""
+
+
+def _fail() -> None:
+    raise AssertionError("control test: this failure is planted by mixpeek and expected")
 
 
 def _outcome(report: Any) -> str:

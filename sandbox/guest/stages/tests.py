@@ -2,8 +2,9 @@
 
 The tests share a process with the plugin, so their outcome can only be a claim. To notice a plugin that bends
 pytest (hooks in ``conftest.py``, options in its configuration, patched functions), two control tests of ours go
-through the same machinery under unpredictable names: one must pass, one must fail. The host compares both, and
-the tests it can read in the source, with what is reported.
+through the same machinery under unpredictable names, one that must pass and one that must fail; what a test raises
+is seen before the plugin's hooks see it; and pytest's own functions are compared before and after. The host holds
+all that, and the tests it can read in the source, against what is reported.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
     except ImportError:
         return {"available": False}, b""
 
-    from sandbox.guest.stages.recorder import Recorder
+    from sandbox.guest.stages.recorder import Integrity, Recorder
 
-    recorder = Recorder(context, pytest)
+    recorder, integrity = Recorder(context), Integrity()
     arguments = [
-        str(context.root / "tests"),
+        "tests",  # relative: pytest takes `[` and `::` in a path for its own
         f"--rootdir={context.root}",
         "-p",
         "no:cacheprovider",  # leaves no folder in the author's tree
@@ -49,8 +50,10 @@ def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
         "version": pytest.__version__,
         "status": status,
         "controls": recorder.controls,
+        "replaced": integrity.replaced()[:50],
         "tests": recorder.tests()[:_TESTS_LIMIT],
         "total": len(recorder.tests()),
+        "collected": recorder.collected[:_TESTS_LIMIT],
         "deselected": recorder.deselected[:_TESTS_LIMIT],
         "collection_errors": recorder.collection_errors[:50],
     }, b""

@@ -118,8 +118,9 @@ def test_an_interrupted_download_is_continued(cache, index, wheel):
     index.cut = None
     fetched = WheelStore(cache).fetch([wheel])
     assert fetched.paths[wheel.sha256].read_bytes() == DATA
-    assert index.requests[-1][1] == "bytes=500000-"
-    assert fetched.downloaded == len(DATA) - 500_000
+    start = int(index.requests[-1][1].removeprefix("bytes=").rstrip("-"))
+    assert 0 < start <= 500_000
+    assert fetched.downloaded == len(DATA) - start
 
 
 def test_a_server_without_ranges_starts_over(cache, index, wheel):
@@ -143,7 +144,7 @@ def test_a_part_of_whatever_kind_is_no_obstacle(cache, wheel, left):
     ("status", "fault"), [(404, DownloadCorrupt), (403, NetworkUnavailable), (500, NetworkUnavailable)]
 )
 def test_an_answer_that_is_no_file(cache, wheel, monkeypatch, status, fault):
-    transport = httpx.MockTransport(lambda request: httpx.Response(status))
+    transport = httpx.MockTransport(lambda _: httpx.Response(status))
     monkeypatch.setattr(subject, "open_client", lambda: httpx.Client(transport=transport))
     with pytest.raises(fault):
         WheelStore(cache).fetch([wheel])

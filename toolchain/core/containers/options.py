@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from toolchain.core.containers.model import EngineKind
+from toolchain.core.errors import SettingsFault
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,26 @@ class ConnectOptions:
 def options_from_environment(
     *, host: str | None = None, may_start: bool = True, preferred: EngineKind | None = None
 ) -> ConnectOptions:
-    """Options that see this process's environment."""
-    return ConnectOptions(environment=dict(os.environ), host=host, may_start=may_start, preferred=preferred)
+    """Options that see this process's environment; ``MIXPEEK_ENGINE`` names the kind that is tried first.
+
+    Raises ``SettingsFault`` when that is neither ``docker`` nor ``podman``.
+    """
+    environment = dict(os.environ)
+    wanted = preferred or _preferred(environment)
+    return ConnectOptions(environment=environment, host=host, may_start=may_start, preferred=wanted)
+
+
+def _preferred(environment: Mapping[str, str]) -> EngineKind | None:
+    named = environment.get("MIXPEEK_ENGINE", "").strip().lower()
+    if named in {"docker", "podman"}:
+        return cast("EngineKind", named)
+    if named:
+        raise SettingsFault(
+            f"{named!r} is no kind of engine",
+            where="MIXPEEK_ENGINE",
+            remedy="set it to docker or podman, or unset it",
+        )
+    return None
 
 
 def home_dir(environment: Mapping[str, str]) -> Path:

@@ -1,0 +1,167 @@
+"""Builds on the real engine: what is in the image, what is found again, and what it costs."""
+
+import os
+import time
+
+import pytest
+
+from images.build import usual_tag
+from images.routes import RouteMemory
+from toolchain.core.containers.model import ContainerEngine
+from toolchain.core.errors import DependencyFault, UsageFault
+
+from .conftest import build_containers, phases, remove, run_inside
+
+pytestmark = pytest.mark.engine
+
+PROBE = """
+import sys
+sys.path[:0] = ["/opt/mixpeek/dependencies", "/opt/mixpeek/pytest"]
+import pandas, pyarrow, pydantic, pytest, os
+for module in (pandas, pyarrow, pydantic, pytest):
+    assert os.path.exists(module.__cached__), module
+    assert module.__spec__.loader.get_code(module.__name__).co_filename == module.__file__
+assert pytest.__file__.startswith("/opt/mixpeek/pytest/")
+assert not os.path.exists("/opt/mixpeek/dependencies/pytest")
+print(pandas.DataFrame({"a": [1, 2]}).a.sum(), open("/opt/mixpeek/plugin/imagestest/manifest.py").read().strip())
+"""
+
+
+def test_an_image_runs_its_dependencies_from_bytecode_and_its_code(engine, base, warm, plugin):
+    built = plugin.build(warm, with_tests=True)
+    assert run_inside(engine, built.id, PROBE) == "3 x = 1"
+    found = engine.client.api.inspect_image(built.id)
+    assert found["Config"]["User"] == "65532:65532"
+    assert found["Config"]["Labels"]["com.mixpeek.lock"] == built.lock.digest
+    assert found["Config"]["Labels"]["com.mixpeek.base"] == base.id
+    assert [layer.role for layer in built.layers[-3:]] == ["dependencies", "pytest", "code"]
+    assert found["RootFS"]["Layers"] == [layer.diff_id for layer in built.layers]
+    assert build_containers(engine) == []
+    assert not list((warm.root / "tmp").iterdir())
+
+
+def test_nothing_changed_costs_two_calls(base, warm, plugin):
+    first = plugin.build(warm)
+    seconds = []
+    for _ in range(3):
+        started = time.monotonic()
+        again = plugin.build(warm)
+        seconds.append(time.monotonic() - started)
+    assert again.id == first.id
+    assert again.route == "present"
+    assert all(phase.cached for phase in again.phases)
+    assert min(seconds) < 0.1
+
+
+def test_a_changed_line_costs_one_partial_load(engine, base, warm, plugin):
+    plugin.build(warm)
+    seconds = []
+    for number in range(3):
+        plugin.write("manifest.py", f"x = {number + 2}\n")
+        started = time.monotonic()
+        built = plugin.build(warm)
+        seconds.append(time.monotonic() - started)
+        assert built.route == "partial"
+        assert not phases(built)["code"].cached
+    assert min(seconds) < 0.3  # 0.09 s on a quiet machine
+    assert (
+        run_inside(engine, built.id, "print(open('/opt/mixpeek/plugin/imagestest/manifest.py').read())") == "x = 4"
+    )
+
+
+def test_the_same_inputs_give_the_same_image_anywhere(base, warm, fresh, plugin, monkeypatch):
+    plugin.write("processors/core.py", "y = 1\n")
+    first = plugin.build(warm, with_tests=True)
+    before = os.umask(0o077)
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        for path in plugin.folder.rglob("*.py"):
+            os.utime(path, (1, 1))
+            path.chmod(0o600)
+        request = plugin.request(with_tests=True)
+        plugin.request = lambda **_: type(request)(**{**vars(request), "files": request.files[::-1]})
+        second = plugin.build(fresh, with_tests=True)
+    finally:
+        os.umask(before)
+        monkeypatch.undo()
+        time.tzset()
+    assert not phases(second)["dependencies"].cached
+    assert second.id == first.id
+
+
+def test_an_engine_without_archives_gets_the_same_layers_by_building(engine, base, warm, plugin):
+    loaded = plugin.build(warm)
+    remove(engine, loaded.tag)
+    # Under this address nothing is remembered yet: the route of one engine says nothing about another.
+    other = ContainerEngine(**{**vars(engine), "address": "elsewhere"})
+    RouteMemory(warm, other).learn("build")
+    built = plugin.build(warm, engine=other)
+    try:
+        assert built.route == "build"
+        assert [layer.diff_id for layer in built.layers] == [layer.diff_id for layer in loaded.layers]
+        assert run_inside(engine, built.id, "import os; print(os.getuid())") == "65532"
+        assert plugin.build(warm, engine=other).route == "present"
+        plugin.write("manifest.py", "x = 5\n")
+        started = time.monotonic()
+        changed = plugin.build(warm, engine=other)
+        assert time.monotonic() - started < 1.5  # 0.3 s on a quiet machine
+        assert changed.id != built.id
+    finally:
+        for image in engine.client.api.images(name="mixpeek/step"):
+            remove(engine, image["RepoTags"][0])
+
+
+def test_a_pruned_engine_is_filled_from_the_cache_without_network(engine, base, warm, plugin, monkeypatch):
+    first = plugin.build(warm)
+    remove(engine, first.tag)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    again = plugin.build(warm)
+    assert again.id == first.id
+    assert phases(again)["dependencies"].cached
+
+
+def test_a_pruned_cache_does_not_matter_while_the_engine_has_the_layers(base, fresh, plugin):
+    plugin.build(fresh)
+    for folder in ("fragments", "bytecode"):
+        for path in (fresh.root / folder).rglob("*.tar"):
+            path.unlink()
+    plugin.write("manifest.py", "x = 6\n")
+    assert plugin.build(fresh).route == "partial"
+
+
+def test_a_damaged_piece_is_made_again(engine, base, fresh, plugin):
+    first = plugin.build(fresh, "iniconfig")
+    remove(engine, first.tag)
+    for image in engine.client.api.images(filters={"label": "com.mixpeek.role=plugin"}):
+        assert first.layers[-2].diff_id not in engine.client.api.inspect_image(image["Id"])["RootFS"]["Layers"]
+    victim = max((fresh.root / "fragments").rglob("*.tar"), key=lambda path: path.stat().st_size)
+    with victim.open("r+b") as stream:
+        stream.seek(5000)
+        stream.write(b"rotten")
+    again = plugin.build(fresh, "iniconfig")
+    assert again.id == first.id
+    assert not phases(again)["dependencies"].cached
+
+
+def test_another_dependency_costs_that_dependency(base, warm, plugin):
+    plugin.build(warm)
+    started = time.monotonic()
+    built = plugin.build(warm, "pluggy")
+    assert time.monotonic() - started < 10  # 3 s on a quiet machine, the load alone
+    assert phases(built)["fetch"].bytes < 1_000_000
+
+
+def test_what_cannot_be_resolved_leaves_nothing_behind(engine, base, warm, plugin):
+    with pytest.raises(DependencyFault, match="pandas>=999"):
+        plugin.build(warm, "pandas>=999")
+    assert not list((warm.root / "tmp").iterdir())
+    assert not [image for image in engine.client.api.images(name=usual_tag("imagestest"))]
+
+
+def test_a_foreign_platform_and_a_bad_name_are_usage(warm, plugin):
+    with pytest.raises(UsageFault):
+        plugin.build(warm, platform="linux/s390x")
+    plugin.name = "../x"
+    with pytest.raises(UsageFault):
+        plugin.build(warm)

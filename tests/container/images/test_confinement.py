@@ -1,0 +1,101 @@
+"""Nothing of a wheel runs on the host, and the container that compiles reaches nothing: from inside and from outside."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from images import compile_container as subject
+from images.compile_container import Chunk, compile_chunks
+from images.fragments import Source
+from toolchain.core.errors import EngineRefused
+
+from .conftest import build_containers
+
+pytestmark = pytest.mark.engine
+
+INSPECTED = """
+import json, os, socket, sys
+facts = {"user": os.getuid(), "interfaces": sorted(os.listdir("/sys/class/net"))}
+facts["status"] = {line.split(":")[0]: line.split(":")[1].strip() for line in open("/proc/self/status") if ":" in line}
+try:
+    socket.create_connection(("192.0.2.1", 80), timeout=2)
+    facts["network"] = "reached"
+except OSError as reason:
+    facts["network"] = type(reason).__name__ + " " + str(reason)
+data = json.dumps(facts).encode()
+open(sys.argv[2], "wb").write(len(data).to_bytes(4, "little") + data)
+"""
+
+
+def chunk(tmp_path, text):
+    path = tmp_path / "sources"
+    path.write_bytes(text)
+    return Chunk(path, (Source("opt/mixpeek/dependencies/x.py", 0, len(text)),))
+
+
+def test_from_inside_there_is_no_network_no_capability_and_no_root(engine, base, warm, tmp_path, monkeypatch):
+    monkeypatch.setattr(subject, "PROGRAM", INSPECTED)
+    facts = json.loads(next(compile_chunks(engine, base, [chunk(tmp_path, b"x = 1")], warm)))
+    assert facts["user"] == 65532
+    assert facts["interfaces"] in ([], ["lo"]) or "eth0" not in facts["interfaces"]
+    assert "reached" not in facts["network"]
+    assert int(facts["status"]["CapEff"], 16) == int(facts["status"]["CapBnd"], 16) == 0
+    assert facts["status"]["NoNewPrivs"] == "1"
+
+
+def test_from_outside_the_engine_says_the_same(engine, base, warm, tmp_path, monkeypatch):
+    monkeypatch.setattr(subject, "PROGRAM", "import time; time.sleep(3); raise SystemExit(7)")
+    seen = []
+
+    def look():
+        while not seen:
+            seen.extend(engine.client.api.inspect_container(found["Id"]) for found in build_containers(engine))
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    with pytest.raises(EngineRefused, match="exit 7"):
+        next(compile_chunks(engine, base, [chunk(tmp_path, b"x = 1")], warm))
+    thread.join()
+    host, config = seen[0]["HostConfig"], seen[0]["Config"]
+    assert host["NetworkMode"] == "none"
+    assert config["NetworkDisabled"]
+    assert host["CapDrop"] == ["ALL"]
+    assert "no-new-privileges" in host["SecurityOpt"]
+    assert not host["Binds"]
+    assert not host["Privileged"]
+    assert config["User"] == "65532:65532"
+    assert build_containers(engine) == []
+
+
+def test_compiling_twice_gives_the_same_bytes_and_executes_nothing(engine, base, warm, tmp_path):
+    text = b"import os\nos.abort()\nx = {'a', 'b', 'c'} | frozenset(('d', 'e'))\ndef f(y='z'): return y in {'p', 'q', 'r'}\n"
+    sources = [chunk(tmp_path, text)] * 5
+    first = list(compile_all(engine, base, warm, sources))
+    assert first == list(compile_all(engine, base, warm, sources[:5]))
+    assert len(set(first)) == 1
+    assert len(first[0]) > 100
+
+
+def compile_all(engine, base, cache, chunks):
+    results = compile_chunks(engine, base, chunks, cache)
+    return [next(results) for _ in chunks]
+
+
+def test_a_container_whose_builder_was_killed_is_removed_by_the_next(engine, base, warm, tmp_path):
+    api = engine.client.api
+    config = subject._config(engine, base, "owner-0123456789abcdef")
+    left = api.create_container_from_config(config)["Id"]
+    warm.folder("locks")
+    (warm.root / "locks" / "owner-0123456789abcdef.lock").touch()
+    compile_all(engine, base, warm, [chunk(tmp_path, b"x = 1")])
+    assert left not in [found["Id"] for found in build_containers(engine)]
+
+
+def test_a_container_of_a_living_builder_stays(engine, base, warm, tmp_path):
+    with subject._container(engine, base, warm) as alive:
+        compile_all(engine, base, warm, [chunk(tmp_path, b"x = 1")])
+        assert alive in [found["Id"] for found in build_containers(engine)]
+    assert build_containers(engine) == []
