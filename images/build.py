@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from images.base import BaseImage, ensure_base
+from images.base.catalogue import Accelerator
 from images.build_phases import PhaseResult, Phases
 from images.code import SourceFile, code_layer, file_changed
+from images.cuda import CudaNeeds, cuda_labels, cuda_needs, summary
 from images.engine_calls import inspect_image
 from images.environment import cache_directory
 from images.files import Cache
@@ -29,12 +32,13 @@ from images.layout import (
     PYTEST,
     PYTEST_REQUIREMENTS,
 )
-from images.lock import resolve
+from images.lock import Resolution, resolve
 from images.placing import Order, Placed, Route, matches, place
 from images.pylock import Lock
 from images.requirements import RequirementSet
 from images.retired import Retired
 from images.routes import RouteMemory
+from images.stepwise import Below
 from images.tarball import FileChanged
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_bytes
@@ -51,7 +55,7 @@ class BuildRequest:
     """What to build.
 
     ``with_tests`` adds pytest in a layer of its own, ``upgrade`` resolves anew, ``tag`` replaces the usual name,
-    ``platform`` ("linux/amd64") must be the engine's own.
+    ``platform`` ("linux/amd64") must be the engine's own. ``accelerator`` chooses base, lock and labels.
     """
 
     name: str
@@ -61,11 +65,15 @@ class BuildRequest:
     upgrade: bool = False
     tag: str | None = None
     platform: str | None = None
+    accelerator: Accelerator = "cpu"
 
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image in the engine. ``layers`` are all of it, lowest first; ``size`` is their sum in bytes."""
+    """An image in the engine. ``layers`` are all of it, lowest first; ``size`` is their sum in bytes.
+
+    ``cuda`` is what a CUDA image needs, ``None`` for a CPU image and for one whose packages need no CUDA.
+    """
 
     id: str
     tag: str
@@ -76,6 +84,7 @@ class BuiltImage:
     phases: tuple[PhaseResult, ...]
     route: Route
     test_lock: Lock | None = field(default=None, repr=False)
+    cuda: CudaNeeds | None = None
 
 
 def build(
@@ -100,13 +109,13 @@ def build(
         raise file_changed(reason) from reason
 
 
-def usual_tag(name: str, *, with_tests: bool = False) -> str:
+def usual_tag(name: str, *, with_tests: bool = False, accelerator: Accelerator = "cpu") -> str:
     """The name of a plugin's image. Repositories are lower case: a name with capitals gets a mark of its own."""
     lower = name.lower()
     # A repository may not end in a separator, nor hold two kinds of them in a row; plugins' names may.
     plain = lower == name and re.fullmatch(r"[a-z0-9]+((_|__|-+)[a-z0-9]+)*", name)
     body = name if plain else f"{re.sub(r'[^a-z0-9]+', '-', lower).strip('-')}-{sha256_bytes(name.encode())[:8]}"
-    return f"mixpeek/{body}:cpu{'-tests' if with_tests else ''}"
+    return f"mixpeek/{body}:{accelerator}{'-tests' if with_tests else ''}"
 
 
 class _Build:
@@ -116,11 +125,15 @@ class _Build:
         self._cache = cache
         self._reporter = reporter
         self._phases = Phases(reporter)
-        self._tag = request.tag or usual_tag(request.name, with_tests=request.with_tests)
+        self._cuda: CudaNeeds | None = None
+        self._tag = request.tag or usual_tag(
+            request.name, with_tests=request.with_tests, accelerator=request.accelerator
+        )
 
     def run(self) -> BuiltImage:
         previous = inspect_image(self._engine, self._tag)
-        base = ensure_base(self._engine, self._reporter, self._cache)
+        accelerator = self._request.accelerator
+        base = ensure_base(self._engine, self._reporter, self._cache, accelerator=accelerator)
         wanted = self._resolve(base)
         installer = Installer(self._cache, self._engine, base, self._phases)
         layers = installer.install(wanted)
@@ -133,7 +146,7 @@ class _Build:
             if placed is None:
                 try:
                     placed = self._place(image, base)
-                except EngineRefused:
+                except (EngineRefused, FileChanged):
                     # The engine lost a layer that we no longer have, or that a disk damaged: make it again.
                     repaired = installer.repair(wanted, layers)
                     if repaired is None:
@@ -152,20 +165,37 @@ class _Build:
             self._phases.results,
             placed.route,
             tests,
+            self._cuda,
         )
 
     def _resolve(self, base: BaseImage) -> tuple[Installation, ...]:
         """The locks, each with its place in the image."""
         request = self._request
-        with self._phases.run("resolve") as phase:
-            found = [resolve(request.requirements, base.target, self._cache, upgrade=request.upgrade)]
-            wanted = [Installation(found[0].lock, DEPENDENCIES, "dependencies")]
-            if request.with_tests:
-                found.append(resolve(_NO_REQUIREMENTS, base.target, self._cache, platform=PYTEST_REQUIREMENTS))
+        with self._phases.run("resolve") as phase, ThreadPoolExecutor(1, "resolve") as pool:
+            # Beside the plugin's: a resolver waits for the network most of its 0.4 s.
+            tests = pool.submit(self._resolve_pytest, base) if request.with_tests else None
+            resolution = resolve(
+                request.requirements,
+                base.target,
+                self._cache,
+                accelerator=request.accelerator,
+                upgrade=request.upgrade,
+            )
+            found = [resolution]
+            wanted = [Installation(resolution.lock, DEPENDENCIES, "dependencies")]
+            if tests is not None:
+                found.append(tests.result())
                 wanted.append(Installation(found[1].lock, PYTEST, "pytest"))
             phase.cached = all(resolution.cached for resolution in found)
             phase.note = f"{sum(len(entry.lock.wheels) for entry in wanted)} packages"
+            if request.accelerator == "cuda":
+                # Before anything is fetched: a conflict is told by names, and CUDA's wheels weigh gigabytes.
+                self._cuda = cuda_needs(wanted[0].lock.wheels)
+                phase.note += f", {summary(self._cuda)}"
         return tuple(wanted)
+
+    def _resolve_pytest(self, base: BaseImage) -> Resolution:
+        return resolve(_NO_REQUIREMENTS, base.target, self._cache, platform=PYTEST_REQUIREMENTS)
 
     def _image(self, base: BaseImage, wanted: tuple[Installation, ...], layers: tuple[Layer, ...]) -> ImageConfig:
         labels = {
@@ -174,6 +204,8 @@ class _Build:
             LABEL_LOCK: wanted[0].lock.digest,
             LABEL_BASE: base.id,
         }
+        if self._request.accelerator == "cuda":
+            labels |= cuda_labels(self._cuda)
         return base.config.on_top(layers, {**labels, LABEL_TESTS: "pytest"} if len(wanted) > 1 else labels)
 
     def _placed(self, image: ImageConfig, base: BaseImage, previous: Mapping[str, Any] | None) -> Placed | None:
@@ -185,7 +217,8 @@ class _Build:
         memory = RouteMemory(self._cache, self._engine)
         # Any plugin's image may have brought the layers below the code; believing so saves asking.
         held = frozenset(layer.diff_id for layer in image.layers[:-1])
-        placed = place(self._engine, Order(image, self._tag, held, base.id, memory.routes()))
+        below = Below(base.id, len(base.config.layers), base.config.run)
+        placed = place(self._engine, Order(image, self._tag, held, below, memory.routes()))
         memory.learn(placed.route)
         return placed
 

@@ -79,12 +79,19 @@ def _container(engine: ContainerEngine, base: BaseImage, cache: Cache) -> Iterat
         try:
             yield container
         finally:
-            with suppress(Exception):
-                api.remove_container(container, force=True, v=True)
-            cache.forget_lock(owner)
+            _remove(engine, container, owner, cache)
+
+
+def _remove(engine: ContainerEngine, container: str, owner: str, cache: Cache) -> None:
+    """Remove the container, and only then its owner's lock: by a lock that nobody holds it is found later."""
+    with suppress(Exception):
+        engine.client.api.remove_container(container, force=True, v=True)
+        cache.forget_lock(owner)
 
 
 def _config(engine: ContainerEngine, base: BaseImage, owner: str) -> dict[str, Any]:
+    from docker.types import Ulimit
+
     api = engine.client.api
     host = api.create_host_config(
         network_mode="none",
@@ -94,6 +101,8 @@ def _config(engine: ContainerEngine, base: BaseImage, owner: str) -> dict[str, A
         mem_limit=_MEMORY,
         memswap_limit=_MEMORY,
         ipc_mode="private",
+        # podman asks for limits of its own otherwise, and fails where the service may not raise them that far.
+        ulimits=[Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="nproc", soft=8192, hard=8192)],
     )
     config = api.create_container_config(
         base.id,
@@ -120,9 +129,7 @@ def _remove_abandoned(engine: ContainerEngine, cache: Cache) -> None:
         alive = cache.is_locked(owner) if owner.startswith("owner-") and owner[6:].isalnum() else None
         old = time.time() - float(container["Created"]) > _ABANDONED_SECONDS
         if alive is False or (alive is None and old):
-            with suppress(Exception):
-                api.remove_container(container["Id"], force=True, v=True)
-            cache.forget_lock(owner)
+            _remove(engine, str(container["Id"]), owner, cache)
 
 
 def _framed(chunk: Chunk) -> bytes:

@@ -18,13 +18,14 @@ from images.files import Cache, touch
 from images.fragments import Fragment, Fragments
 from images.image_config import Layer, layer_of
 from images.layout import LAYOUT_VERSION
+from images.overlaps import joined
 from images.pylock import Lock
 from images.store import Progress, WheelStore
-from images.tarball import END, FileChanged, FilePart, Part, directory_header, file_part, parents
+from images.tarball import END, FileChanged, FilePart, Part, directory_header, parents
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_json
 
-_INSTALLER: Final = 1
+_INSTALLER: Final = 2
 
 
 class Wanted(Protocol):
@@ -56,17 +57,32 @@ class DependencyLayers:
             return None
         touch(path)
         parts: tuple[Part, ...] = ()
-        files = [self._cache.root / name for name in content["parts"]]
+        pieces = [FilePart(self._cache.root / name, *place) for name, *place in content["parts"]]
+        files = {piece.path for piece in pieces}
         if all(file.is_file() for file in files):
             for file in files:
                 touch(file)
-            parts = (_opening(root), *map(file_part, files), END)
+            parts = (_opening(root), *pieces, END)
         return Layer(role, content["diff_id"], content["size"], parts)
 
     def fetch(self, lock: Lock, progress: Progress | None = None) -> tuple[dict[str, Path], int]:
         """The lock's wheels in the store by SHA-256, and the bytes that had to come over the network."""
         fetched = self._store.fetch(lock.wheels, progress)
         return fetched.paths, fetched.downloaded
+
+    def prepare(
+        self,
+        wanted: Sequence[Wanted],
+        wheels: dict[str, Path],
+        engine: ContainerEngine,
+        base: BaseImage,
+        say: Callable[[str], None],
+    ) -> None:
+        """Unpack and compile the pieces of several layers in one container; ``make`` then finds them."""
+        say(f"unpacking {sum(len(entry.lock.wheels) for entry in wanted)} wheels")
+        pieces = [self._fragments.unpack(wheels, entry.lock.wheels, entry.root) for entry in wanted]
+        say("compiling bytecode")
+        self._bytecode.compile([fragment for group in pieces for fragment in group], engine, base)
 
     def make(
         self,
@@ -83,11 +99,15 @@ class DependencyLayers:
         compiled = self._bytecode.compile(fragments, engine, base)
         files = [file for fragment, code in zip(fragments, compiled, strict=True) for file in (fragment.tar, code)]
         say("hashing")
-        layer = layer_of(wanted.role, (_opening(wanted.root), *map(file_part, files), END))
+        pieces = joined(files)
+        layer = layer_of(wanted.role, (_opening(wanted.root), *pieces, END))
         record = {
             "diff_id": layer.diff_id,
             "size": layer.size,
-            "parts": [str(file.relative_to(self._cache.root)) for file in files],
+            "parts": [
+                [str(piece.path.relative_to(self._cache.root)), piece.size, piece.start, piece.partial]
+                for piece in pieces
+            ],
             "collisions": collisions(fragments),
         }
         self._cache.write(self._record(wanted.lock, wanted.root), json.dumps(record).encode())

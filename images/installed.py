@@ -64,6 +64,7 @@ class Installer:
                 phase.bytes += downloaded
             phase.cached = phase.bytes == 0
         with self._phases.run("dependencies") as phase:
+            self._layers.prepare(wanted, wheels, self._engine, self._base, phase.advance)
             layers = [
                 self._layers.make(entry, wheels, self._engine, self._base, phase.advance) for entry in wanted
             ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 
 ROOT: Final = "opt/mixpeek"
 PYTHON: Final = f"/{ROOT}/python"
@@ -30,6 +30,10 @@ LABEL_PLUGIN: Final = LABEL + "plugin"
 LABEL_LOCK: Final = LABEL + "lock"
 LABEL_TESTS: Final = LABEL + "tests"
 LABEL_BASE: Final = LABEL + "base"
+# On images that an engine built itself: the id that the image would have from our archive.
+LABEL_IMAGE: Final = LABEL + "image"
+# "cuda" on images for GPUs; those without it are for the CPU.
+LABEL_ACCELERATOR: Final = LABEL + "accelerator"
 LABEL_RECIPE: Final = LABEL + "base.recipe"
 LABEL_ORIGIN: Final = LABEL + "base.origin"
 LABEL_SOURCE: Final = LABEL + "base.source"

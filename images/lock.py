@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from images.base.catalogue import Accelerator
 from images.environment import index_url, network_variables, program_path
 from images.files import Cache, touch
 from images.layout import PLATFORM_REQUIREMENTS
@@ -36,16 +37,18 @@ class Resolution:
     cached: bool
 
 
-def resolve(
+def resolve(  # noqa: PLR0913 - each is a part of the question
     requirements: RequirementSet,
     target: Target,
     cache: Cache,
     *,
     platform: Sequence[str] = PLATFORM_REQUIREMENTS,
+    accelerator: Accelerator = "cpu",
     upgrade: bool = False,
 ) -> Resolution:
     """The lock for ``requirements`` plus the platform's own on ``target``.
 
+    ``accelerator`` keeps the locks of CPU and CUDA images apart: upgrading one leaves the other as it is.
     Raises ``DependencyFault`` when something was refused or cannot be resolved, ``NetworkUnavailable`` when the
     index does not answer.
     """
@@ -53,7 +56,7 @@ def resolve(
         first = requirements.findings[0]
         raise DependencyFault(first.message, where=_place(first.file, first.line), remedy=first.remedy)
     lines = sorted({*requirements.lines, *platform})
-    kept = cache.root / "locks-resolved" / f"{_key(lines, target)}.toml"
+    kept = cache.root / "locks-resolved" / f"{_key(lines, target, accelerator)}.toml"
     if not upgrade and kept.is_file():
         touch(kept)
         return Resolution(parse_pylock(kept.read_text(encoding="utf-8"), target), cached=True)
@@ -67,10 +70,11 @@ def _place(file: str | None, line: int | None) -> str | None:
     return file if file is None or line is None else f"{file}:{line}"
 
 
-def _key(lines: list[str], target: Target) -> str:
+def _key(lines: list[str], target: Target, accelerator: Accelerator) -> str:
     from importlib.metadata import version
 
-    return sha256_json([lines, target.to_json(), version("uv"), index_url()])
+    apart = [] if accelerator == "cpu" else [accelerator]
+    return sha256_json([lines, target.to_json(), version("uv"), index_url(), *apart])
 
 
 def _run_resolver(lines: list[str], requirements: RequirementSet, target: Target, cache: Cache) -> str:

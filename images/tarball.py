@@ -16,10 +16,12 @@ _SIZE_LIMIT: Final = 8 << 30  # what eleven octal digits hold
 
 @dataclass(frozen=True)
 class FilePart:
-    """A whole file of ``size`` bytes as part of a tar."""
+    """A whole file of ``size`` bytes as part of a tar, or ``partial``: as many bytes of it from ``start`` on."""
 
     path: Path
     size: int
+    start: int = 0
+    partial: bool = False
 
 
 Part = FilePart | bytes
@@ -76,18 +78,18 @@ def total_size(parts: Iterable[Part]) -> int:
 
 
 def _file_chunks(part: FilePart) -> Iterator[bytes]:
-    size = 0
+    left = part.size
     try:
         # What was a file when it was listed may be a link by now: it is not followed out of its folder.
         with os.fdopen(os.open(part.path, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0) as stream:
-            while chunk := stream.read(_CHUNK):
-                size += len(chunk)
-                if size > part.size:
-                    break
+            stream.seek(part.start)
+            while left and (chunk := stream.read(min(_CHUNK, left))):
+                left -= len(chunk)
                 yield chunk
+            grown = not part.partial and stream.read(1)
     except OSError as reason:
         raise FileChanged(str(part.path), reason.strerror) from reason
-    if size != part.size:
+    if left or grown:
         raise FileChanged(str(part.path), "its size changed")
 
 

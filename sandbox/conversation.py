@@ -62,8 +62,8 @@ class StageReport:
     """What the guest's supervisor says of one stage.
 
     ``ended`` is ``exited``, ``deadline``, ``output-limit``, ``violation`` or ``lost: …``; ``status`` the exit
-    status, negative for a signal, ``None`` when it was not seen. ``result`` and ``blob`` come from the plugin's own process and are
-    claims. ``progress`` is the last thing the stage said it was doing.
+    status, negative for a signal, ``None`` when it was not seen. ``result`` and ``blob`` come from the plugin's
+    own process and are claims. ``progress`` is the last thing the stage said it was doing.
     """
 
     stage: str
@@ -118,7 +118,10 @@ class Listener:
                 raise ProtocolError("an end before every stage was reported")
             self.transcript.done = True
         elif message.type == "started":
-            if len(started) != len(reported) or [*started, message.body["stage"]] != self._expected[: len(started) + 1]:
+            if (
+                len(started) != len(reported)
+                or [*started, message.body["stage"]] != self._expected[: len(started) + 1]
+            ):
                 raise ProtocolError("a stage that is not next")
             started.append(message.body["stage"])
             self._started(started[-1])

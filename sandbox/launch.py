@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.devices import DeviceWords, device_environment, device_requests
 from sandbox.policy import Policy
 
 SCRATCH = "/tmp"  # noqa: S108 - inside the container: its own tmpfs
@@ -33,11 +34,13 @@ class Dialect:
 
     ``seccomp`` is what stands behind ``seccomp=``: the profile's text for Docker, a path on the engine's machine
     for podman. ``scratch_inodes``: podman 4 refuses the mount option ``nr_inodes``; there the memory limit bounds
-    the number of files, since the kernel charges a tmpfs's inodes to the cgroup.
+    the number of files, since the kernel charges a tmpfs's inodes to the cgroup. ``devices`` is how GPUs are
+    asked for.
     """
 
     seccomp: str
     scratch_inodes: bool = True
+    devices: DeviceWords = "nvidia"
 
 
 def container_request(
@@ -57,7 +60,7 @@ def container_request(
         "Entrypoint": [],
         "Cmd": list(command),
         "User": policy.user,
-        "Env": _environment(),
+        "Env": [*_environment(), *device_environment(policy.gpus)],
         "Labels": dict(labels),
         "Tty": False,
         "OpenStdin": True,
@@ -108,4 +111,8 @@ def _host_config(policy: Policy, dialect: Dialect) -> dict[str, Any]:
     }
     if policy.runtime is not None:
         config["Runtime"] = policy.runtime
+    if policy.gpus:
+        config["DeviceRequests"] = device_requests(policy.gpus, dialect.devices)
+        # Pinned memory is memory: the cgroup's limit bounds it, whatever this says.
+        config["Ulimits"].append({"Name": "memlock", "Soft": policy.memory, "Hard": policy.memory})
     return config

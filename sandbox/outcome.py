@@ -59,22 +59,32 @@ class SandboxOutcome:
 def classify(transcript: Transcript, facts: EngineFacts, violation: str | None) -> tuple[Ending, str]:
     """The ending and its reason in words.
 
-    The order decides the ambiguous cases. What ended before its first stage ended without the plugin, so the image
-    or the engine is at fault, unless memory ran out. A broken protocol comes next: whatever else happened, what was
-    heard is worth nothing. The host's own deadline and the kernel's memory kill come before the exit status, which they
-    cause. A supervisor that left early without either was ended by something inside: it has no other way to die.
-    A memory kill that hit only one stage leaves a complete transcript; the stage's own report then shows signal 9.
+    The order decides the ambiguous cases. What ended before its first stage ended without the plugin, so the
+    image or the engine is at fault, unless memory ran out. A broken protocol comes next: whatever else happened,
+    what was heard is worth nothing. The host's own deadline and the kernel's memory kill come before the exit
+    status, which they cause. A supervisor that left early without either was ended by something inside: it has no
+    other way to die. A memory kill that hit only one stage leaves a complete transcript; the stage's own report
+    then shows signal 9.
     """
     if not transcript.started and not facts.out_of_memory:
-        tail = transcript.diagnostics.strip().splitlines()[-1:]
-        said = f": {tail[0][:300]}" if tail else ""
-        return Ending.UNAVAILABLE, f"the guest ended with status {facts.exit_code} before the plugin ran{said}"
+        return Ending.UNAVAILABLE, before_the_plugin(facts.exit_code, transcript)
     if violation is not None:
         return Ending.VIOLATION, violation
     if facts.timed_out:
         return Ending.TIMEOUT, f"the container was still running after {facts.seconds:.0f} s and was killed"
     if transcript.done and facts.exit_code == 0:
         return Ending.COMPLETED, "every stage was reported"
+    return _left_early(transcript, facts)
+
+
+def before_the_plugin(status: int | None, transcript: Transcript) -> str:
+    """Words for a guest that ended before it came to run plugin code, with the last line of what it said."""
+    tail = transcript.diagnostics.strip().splitlines()[-1:]
+    said = f": {tail[0][:300]}" if tail else ""
+    return f"the guest ended with status {status} before the plugin ran{said}"
+
+
+def _left_early(transcript: Transcript, facts: EngineFacts) -> tuple[Ending, str]:
     if facts.out_of_memory:
         return Ending.MEMORY, "the container ran out of memory and the kernel ended it"
     if facts.exit_code is None:

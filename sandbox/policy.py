@@ -18,6 +18,7 @@ class Policy:
     Sizes are in bytes, times in seconds. ``stage_seconds`` is the inner deadline of each stage, enforced by the
     guest's supervisor; ``wall_seconds`` the outer one for the whole container, enforced by the host. ``memory``
     has no swap behind it. ``output`` bounds what one stage may print, ``result`` what it may send back as data.
+    ``gpus`` names the devices that are handed in: indices, UUIDs (also of MIG instances) or ``all``.
     """
 
     level: str = "default"
@@ -36,6 +37,7 @@ class Policy:
     result: int = 512 * MEBIBYTE
     stage_seconds: float = 120.0
     wall_seconds: float = 600.0
+    gpus: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The policy as it is recorded."""
@@ -47,3 +49,18 @@ class Policy:
         from sandbox.seccomp import profile_digest
 
         return sha256_json({**self.to_json(), "seccomp_digest": profile_digest(self.seccomp)})
+
+
+# The driver maps every device's memory and opens its files once for each context; frameworks for CUDA hold one to
+# three gigabytes of libraries and staging buffers on the host. Chosen with room, not measured on a GPU yet.
+GPU_POLICY = Policy(
+    level="gpu",
+    seccomp="gpu",
+    memory=16 * GIBIBYTE,
+    processes=512,
+    open_files=16_384,
+    shared_memory=GIBIBYTE,
+    stage_seconds=300.0,
+    wall_seconds=1230.0,
+    gpus=("all",),
+)

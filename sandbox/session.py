@@ -48,7 +48,8 @@ class Session:
         self._engine = engine
         self._image = image
         self._policy = policy
-        self._container: str | None = None
+        # Known before the container exists, so that an interrupted call to create it leaves nothing unnamed.
+        self._container = f"mixpeek-sandbox-{secrets.token_hex(6)}"
         self._stream: AttachedStream | None = None
         self._began = 0.0
 
@@ -67,12 +68,10 @@ class Session:
         """Remove the container."""
         if self._stream is not None:
             self._stream.close()
-        if self._container is not None:
-            # An engine that died cannot be asked; the next run finds the container by its labels. One that was asked
-            # to create it may not have done so: then there is nothing to remove.
-            with suppress(MixpeekError), engine_errors("remove the container"):
-                self._engine.client.api.remove_container(self._container, force=True, v=True)
-            self._container = None
+        # An engine that died cannot be asked, and the next run finds the container by its labels; one that did not
+        # come to create it has nothing to remove.
+        with suppress(MixpeekError), engine_errors("remove the container"):
+            self._engine.client.api.remove_container(self._container, force=True, v=True)
 
     def run(self, job: Job, started: Callable[[str], None] = lambda _stage: None) -> SandboxOutcome:
         """Hand the job over and listen until the guest is done, dead or late.
@@ -102,10 +101,8 @@ class Session:
             image=self._image,
             command=_COMMAND,
             labels=ownership(),
-            dialect=dialect_for(self._engine, self._policy.seccomp),
+            dialect=dialect_for(self._engine, self._policy.seccomp, gpus=bool(self._policy.gpus)),
         )
-        # Known by a name of ours before it exists, so that an interrupted call to create it leaves nothing unnamed.
-        self._container = f"mixpeek-sandbox-{secrets.token_hex(6)}"
         with engine_errors("create the sandbox container"):
             api.create_container_from_config(request, name=self._container)  # type: ignore[no-untyped-call]
         self._stream = AttachedStream(self._engine, self._container)
@@ -126,7 +123,6 @@ class Session:
 
     def _conclude(self, *, timed_out: bool, kill: bool) -> EngineFacts:
         """Let the container end, or end it, and take the engine's word on how it did."""
-        assert self._container is not None
         if kill:
             self._kill()
         if not self._has_ended():
@@ -177,5 +173,6 @@ def _confinement(details: dict[str, Any], policy: Policy) -> dict[str, Any]:
         "processes": host.get("PidsLimit"),
         "scratch_options": (host.get("Tmpfs") or {}).get(SCRATCH),
         "runtime": host.get("Runtime"),
+        "devices": host.get("DeviceRequests") or [],
         "policy": policy.digest,
     }

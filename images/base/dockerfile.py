@@ -1,4 +1,4 @@
-"""Builds Dockerfile.cpu and rewrites its result without clocks."""
+"""Builds a base's Dockerfile and rewrites its result without clocks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from images.base.model import LABEL_SIZES
 from images.base.normalise import normalised
-from images.base.recipe import DOCKERFILE, Recipe
+from images.base.recipe import Recipe
 from images.base.source import Source
-from images.engine_calls import build_image, inspect_image, remove_image
+from images.engine_calls import build_image, inspect_image, list_images, remove_image
 from images.files import Cache
 from images.image_config import ImageConfig, Layer, layer_of
 from images.layout import (
     BASE_FACTS,
+    LABEL_ACCELERATOR,
     LABEL_GLIBC,
     LABEL_ORIGIN,
     LABEL_PYTHON,
@@ -32,6 +33,7 @@ from toolchain.core.errors import EngineRefused
 
 # The Dockerfile's own result keeps this name, so that the engine's build cache keeps the slow first half.
 _WORKSHOP: Final = "mixpeek/base-build"
+_ROLE: Final = "base-build"
 
 
 def make_base(engine: ContainerEngine, cache: Cache, recipe: Recipe, source: Source) -> ImageConfig:
@@ -39,12 +41,15 @@ def make_base(engine: ContainerEngine, cache: Cache, recipe: Recipe, source: Sou
 
     About 4 s, and 2 s when only the runtime's files changed. Raises ``EngineRefused`` and ``EngineUnavailable``.
     """
-    tag = f"{_WORKSHOP}:cpu-{engine.architecture}"
-    previous = inspect_image(engine, tag)
-    arguments = json.dumps({"BASE": source.id})
-    built = build_image(engine, recipe.context(), tag, dockerfile=DOCKERFILE, buildargs=arguments)
-    if previous is not None and previous["Id"] != built["Id"]:
-        remove_image(engine, str(previous["Id"]))
+    variant = recipe.variant
+    tag = f"{_WORKSHOP}:{variant.accelerator}-{engine.architecture}"
+    arguments, labels = json.dumps({"BASE": source.id}), json.dumps({LABEL_ROLE: _ROLE})
+    options = {"dockerfile": variant.dockerfile, "buildargs": arguments, "labels": labels}
+    built = build_image(engine, recipe.context(), tag, **options)
+    for image in list_images(engine, f"{LABEL_ROLE}={_ROLE}"):
+        # Named ones keep the build cache; one that lost its name, to this build or another, keeps nothing.
+        if set(image.get("RepoTags") or []) <= {"<none>:<none>"}:
+            remove_image(engine, str(image["Id"]))
     return _rewritten(engine, cache, recipe, source, built)
 
 
@@ -67,7 +72,10 @@ def _rewritten(
 
 
 def _labels(recipe: Recipe, source: Source, facts: Mapping[str, str], layers: tuple[Layer, ...]) -> dict[str, str]:
+    # A CPU base says nothing, as those of earlier versions do.
+    accelerator = {} if recipe.variant.accelerator == "cpu" else {LABEL_ACCELERATOR: recipe.variant.accelerator}
     return {
+        **accelerator,
         LABEL_ROLE: "base",
         LABEL_RECIPE: recipe.digest,
         LABEL_ORIGIN: source.origin,
@@ -89,7 +97,8 @@ def _extract(saved: Path, below: int, cache: Cache, tar: Path) -> list[int]:
         if len(layers) != len(names) or len(names) <= below:
             raise EngineRefused("the engine saved an image without all its layers", remedy="run `mixpeek doctor`")
         with cache.replacing(tar) as output:
-            normalised(layers[below:], output)
+            # podman mounts below /run while it builds, and the folder shows up as changed.
+            normalised(layers[below:], output, {"run"})
         return [content.seek(0, 2) for content in layers[:below]]
 
 
@@ -98,6 +107,6 @@ def _facts(tar: Path) -> dict[str, str]:
     with tarfile.open(tar) as archive:
         content = archive.extractfile(BASE_FACTS)
         if content is None:
-            raise EngineRefused(f"{DOCKERFILE} left no facts", where=BASE_FACTS, remedy="reinstall mixpeek")
+            raise EngineRefused("the Dockerfile left no facts", where=BASE_FACTS, remedy="reinstall mixpeek")
         facts: dict[str, str] = json.load(content)
         return facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Final
 
@@ -22,18 +22,25 @@ _KINDS: Final = {
 _Entry = tuple[tarfile.TarFile, tarfile.TarInfo]
 
 
-def normalised(layers: Iterable[Path | IO[bytes]], output: BinaryIO) -> None:
-    """Write the layers, lowest first, to ``output`` as one deterministic tar.
+# Engines mount their own over these. Left in, they would carry the building machine's name and name servers.
+_OF_THE_ENGINE: Final = frozenset(
+    {".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf", "run/.containerenv"}
+)
+
+
+def normalised(layers: Iterable[Path | IO[bytes]], output: BinaryIO, without: Collection[str] = ()) -> None:
+    """Write the layers, lowest first, to ``output`` as one deterministic tar, ``without`` the entries named.
 
     Devices and pipes are left out: engines make ``/dev`` themselves, and rootless ones may not unpack them.
     """
+    without = _OF_THE_ENGINE.union(without)
     merged: dict[str, _Entry] = {}
     opened = [_open(layer) for layer in layers]
     try:
         for archive in opened:
             for member in archive:
                 _merge(merged, archive, member)
-        for name in sorted(merged, key=_order):
+        for name in sorted(merged.keys() - without, key=_order):
             _write(name, *merged[name], output)
         output.write(END)
     finally:
@@ -77,7 +84,9 @@ def _write(name: str, archive: tarfile.TarFile, member: tarfile.TarInfo, output:
         link = str(PurePosixPath("/" + link).relative_to("/"))
     size = member.size if kind == b"0" else 0
     full = name + "/" if kind == b"5" else name
-    output.write(header(full, size, kind, member.mode & 0o7777, link=link, owner=member.uid, group=member.gid))
+    # Engines differ in the mode of a whiteout, which no file ever has.
+    mode = 0 if name.rpartition("/")[2].startswith(_WHITEOUT) else member.mode & 0o7777
+    output.write(header(full, size, kind, mode, link=link, owner=member.uid, group=member.gid))
     if size:
         content = archive.extractfile(member)
         assert content is not None

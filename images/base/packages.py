@@ -11,6 +11,7 @@ from images.base.normalise import normalised
 from images.environment import network_variables, program_path
 from images.files import Cache
 from images.image_config import ImageConfig, layer_of
+from images.layout import LAYOUT_VERSION
 from images.tarball import file_part
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import ImageUnavailable, NetworkUnavailable
@@ -40,7 +41,7 @@ def make_rootfs(architecture: str, cache: Cache, *, refresh: bool = False) -> Im
     when the package mirror does not answer.
     """
     program = shutil.which("mmdebstrap", path=program_path())
-    tar = cache.root / "rootfs" / f"{sha256_json([SUITE, PACKAGES, _EXCLUDED, architecture])}.tar"
+    tar = cache.root / "rootfs" / f"{sha256_json([LAYOUT_VERSION, SUITE, PACKAGES, _EXCLUDED, architecture])}.tar"
     with cache.lock("rootfs"):
         if refresh or not tar.is_file():
             if program is None:

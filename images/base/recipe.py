@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from images.base.catalogue import CPU, Variant
 from images.layout import LAYOUT_VERSION
 from images.tarball import END, file_entry
 from toolchain.core.digests import sha256_bytes, sha256_json
 from toolchain.core.errors import ImageUnavailable
 
-DOCKERFILE: Final = "Dockerfile.cpu"
 _HOME: Final = Path(__file__).resolve().parents[2]
 _PREPARATION: Final = ("images/inside/prepare.py",)
 # Of the sandbox only what runs inside; its policies stay on the host.
@@ -26,6 +26,7 @@ class Recipe:
     """The files of the context by name; equal recipes on equal sources give the identical image."""
 
     files: dict[str, bytes]
+    variant: Variant = CPU
 
     @cached_property
     def digest(self) -> str:
@@ -39,23 +40,23 @@ class Recipe:
         yield END
 
 
-def read_recipe() -> Recipe:
+def read_recipe(variant: Variant = CPU) -> Recipe:
     """The recipe as installed, from a source tree or a wheel. Raises ``ImageUnavailable`` if it is incomplete."""
-    names = [*_PREPARATION, *_SANDBOX, *_below("engine"), *_below("sandbox/guest")]
-    files = {DOCKERFILE: _dockerfile().read_bytes()}
+    names = [*_PREPARATION, *variant.preparation, *_SANDBOX, *_below("engine"), *_below("sandbox/guest")]
+    files = {variant.dockerfile: _dockerfile(variant.dockerfile).read_bytes()}
     for name in sorted(names):
         path = _HOME / name
         if path.is_file():
             files[name] = path.read_bytes()
-    return Recipe(files)
+    return Recipe(files, variant)
 
 
-def _dockerfile() -> Path:
+def _dockerfile(name: str) -> Path:
     # The wheel carries it inside the package; in the source tree it lies where people look for it.
-    for path in (_HOME / "images" / "dockerfiles" / DOCKERFILE, _HOME / DOCKERFILE):
+    for path in (_HOME / "images" / "dockerfiles" / name, _HOME / name):
         if path.is_file():
             return path
-    raise ImageUnavailable(f"{DOCKERFILE} is missing from the installation", remedy="reinstall mixpeek")
+    raise ImageUnavailable(f"{name} is missing from the installation", remedy="reinstall mixpeek")
 
 
 def _below(folder: str) -> Iterator[str]:

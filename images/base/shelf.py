@@ -37,7 +37,7 @@ def restore(engine: ContainerEngine, cache: Cache, tag: str) -> bool:
         record = json.loads(_path(cache, tag).read_bytes())
         layers = tuple(_layer(entry, cache) for entry in record["layers"])
         config = ImageConfig(record["architecture"], layers, record["run"], record["labels"])
-        place(engine, Order(config, tag, frozenset(), record["source"], ("partial",)))
+        place(engine, Order(config, tag, routes=("partial",)))
         return True
     return False
 

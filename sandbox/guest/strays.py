@@ -17,9 +17,9 @@ def end_strays(worker: int | None) -> bool:
     """Kill every descendant of this process but ``worker``; whether the worker was spared.
 
     As process 1 of a container we first stop everything: one ``kill(-1)`` reaches all other processes in a step
-    that no fork outruns, since a process with a signal pending cannot fork, so the list that /proc then shows holds
-    still. When it shows a stray, a second such step kills all, the worker with them: what a stray may have done to
-    it is not worth finding out.
+    that no fork outruns, since a process with a signal pending cannot fork, so the list that /proc then shows
+    holds still. When it shows a stray, a second such step kills all, the worker with them: what a stray may have
+    done to it is not worth finding out.
     """
     everything = os.getpid() == 1
     if everything:

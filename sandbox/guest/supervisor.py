@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from sandbox.guest import hardening
+from sandbox.guest.scratch import clear
 from sandbox.guest.stagerun import HostGone, StageRun
 from sandbox.guest.strays import end_strays
 from sandbox.guest.workerlink import WorkerLink
 from sandbox.protocol import Decoder, Message, encode_head
 
 _CHUNK = 1 << 16
+_SCRATCH = (Path("/tmp"), Path("/dev/shm"))  # noqa: S108 - the container's own, all that it can write to
 
 
 def supervise(*, contained: bool, folders: Sequence[str]) -> None:
@@ -36,6 +39,8 @@ def supervise(*, contained: bool, folders: Sequence[str]) -> None:
         for name in job.body["stages"]:
             _write(sink, Message("started", {"stage": name}))
             _write(sink, StageRun(link, name, job.body, sample, source).run())
+            for folder in _SCRATCH if contained else ():
+                clear(folder)
         _write(sink, Message("done"))
     except (HostGone, BrokenPipeError):
         sys.exit("the host hung up")  # nobody listens any more: as process 1 this ends the container

@@ -11,7 +11,7 @@ from toolchain.core.errors import EngineRefused
 
 @cache
 def profile_text(name: str) -> str:
-    """The profile ``name`` (``cpu``) as JSON text for the engine. A missing profile is never an empty one."""
+    """The profile ``name`` (``cpu``, ``gpu``) as JSON text for the engine. A missing one is never an empty one."""
     try:
         return files(__package__).joinpath(f"{name}.json").read_text(encoding="utf-8")
     except FileNotFoundError:

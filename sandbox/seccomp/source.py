@@ -1,4 +1,4 @@
-"""The one source of the seccomp profiles: ``python -m sandbox.seccomp.source`` writes them.
+"""The one source of the seccomp profiles: ``python -m sandbox.seccomp.source`` writes them all.
 
 An allowlist for CPython with numpy, pandas, pyarrow, torch and onnxruntime on glibc. Whatever is not named here
 fails with EPERM. Only the native ABIs of x86_64 and aarch64 are listed: a 32-bit or x32 call is no known call of
@@ -48,8 +48,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "sched_getparam sched_getscheduler sched_setaffinity sched_yield set_robust_list set_tid_address",
     ),
     "limits": (
-        "ask for limits and usage; raising a hard limit needs a capability",
-        "getpriority getrlimit getrusage prlimit64 setrlimit sysinfo times uname",
+        "ask for limits and usage; raising a hard limit needs a capability, prlimit64 is below",
+        "getpriority getrlimit getrusage setrlimit sysinfo times uname",
     ),
     "signals": (
         "handlers, masks and timers of one's own processes",
@@ -73,17 +73,34 @@ ALLOWED: dict[str, tuple[str, str]] = {
 }
 """Group: (why it is allowed, syscall names)."""
 
+GPU_ALLOWED: dict[str, tuple[str, str]] = {
+    "pinned memory": (
+        "page-locked buffers for copies to the device; RLIMIT_MEMLOCK and the cgroup bound how much",
+        "mlock mlock2 munlock",
+    ),
+}
+"""What a GPU adds. The driver's own work is done by open, mmap, poll and ioctl: see ``_GPU_IOCTLS``."""
+
 _AF_UNIX = 1
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET together (sched.h).
 _NAMESPACE_FLAGS = 0x7E020000
 _ENOSYS = 38
 # TCGETS, TIOCGPGRP, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: isatty, terminal size, descriptor flags.
 _IOCTLS = (0x5401, 0x540F, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+# (mask, value) of requests. A filter sees the number and no device, so these reach every descriptor; of devices
+# the container has NVIDIA's alone. Sources: open-gpu-kernel-modules, kernel-open/common/inc/nv-ioctl-numbers.h
+# (magic 'F') and nvidia-uvm/uvm_linux_ioctl.h; gVisor's nvproxy/seccomp_filters.go lists what CUDA uses.
+_GPU_IOCTLS = (
+    (0xFF00, ord("F") << 8),  # /dev/nvidiactl and /dev/nvidia0…: resource manager; sizes vary with the driver
+    (0xFFFFFF00, 0),  # /dev/nvidia-uvm: bare numbers below 256 (of the kernel's own: FIBMAP, privileged; FIGETBSZ)
+    (0xFFFFFFFF, 0x30000001),  # UVM_INITIALIZE
+    (0xFFFFFFFF, 0x30000002),  # UVM_DEINITIALIZE
+)
 
 
-def profile() -> dict[str, Any]:
-    """The CPU profile in the format that Docker and podman read (moby's ``profiles/seccomp``)."""
-    names = sorted(name for _, listed in ALLOWED.values() for name in listed.split())
+def profile(*, gpu: bool = False) -> dict[str, Any]:
+    """The CPU or the GPU profile in the format that Docker and podman read (moby's ``profiles/seccomp``)."""
+    names = allowed_names(gpu=gpu)
     rules = [
         {"names": names, "action": "SCMP_ACT_ALLOW"},
         _when(["socket", "socketpair"], 0, _AF_UNIX, "SCMP_CMP_EQ"),
@@ -92,9 +109,12 @@ def profile() -> dict[str, Any]:
             "action": "SCMP_ACT_ALLOW",
             "args": [{"index": 0, "value": _NAMESPACE_FLAGS, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}],
         },
+        # Only one's own limits: a process may set those of any other of its user, the supervisor's included.
+        _when(["prlimit64"], 0, 0, "SCMP_CMP_EQ"),
         # Its flags lie in memory, where a filter cannot look; glibc falls back to clone on ENOSYS.
         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": _ENOSYS},
         *(_when(["ioctl"], 1, request, "SCMP_CMP_EQ") for request in _IOCTLS),
+        *(_masked(["ioctl"], 1, mask, value) for mask, value in (_GPU_IOCTLS if gpu else ())),
     ]
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
@@ -107,6 +127,21 @@ def profile() -> dict[str, Any]:
     }
 
 
+def allowed_names(*, gpu: bool = False) -> list[str]:
+    """The syscalls that are allowed whatever their arguments."""
+    groups = [*ALLOWED.values(), *(GPU_ALLOWED.values() if gpu else ())]
+    return sorted(name for _, listed in groups for name in listed.split())
+
+
+def _masked(names: list[str], index: int, mask: int, value: int) -> dict[str, Any]:
+    """Allowed when the bits of ``mask`` in an argument are ``value`` (seccomp_rule_add(3))."""
+    return {
+        "names": names,
+        "action": "SCMP_ACT_ALLOW",
+        "args": [{"index": index, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}],
+    }
+
+
 def _when(names: list[str], index: int, value: int, operator: str) -> dict[str, Any]:
     return {
         "names": names,
@@ -115,17 +150,17 @@ def _when(names: list[str], index: int, value: int, operator: str) -> dict[str, 
     }
 
 
-def render() -> str:
+def render(*, gpu: bool = False) -> str:
     """The profile's file, byte for byte."""
-    return json.dumps(profile(), indent=2) + "\n"
+    return json.dumps(profile(gpu=gpu), indent=2) + "\n"
 
 
 def main() -> None:
-    """Write the file beside this one and say how many names it allows."""
-    target = Path(__file__).with_name("cpu.json")
-    target.write_text(render(), encoding="utf-8")
-    count = sum(len(listed.split()) for _, listed in ALLOWED.values())
-    sys.stdout.write(f"{target.name}: {count} names allowed outright\n")
+    """Write the files beside this one and say how many names each allows."""
+    for name, gpu in (("cpu", False), ("gpu", True)):
+        target = Path(__file__).with_name(f"{name}.json")
+        target.write_text(render(gpu=gpu), encoding="utf-8")
+        sys.stdout.write(f"{target.name}: {len(allowed_names(gpu=gpu))} names allowed outright\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.conversation import Sample, StageReport
+from sandbox.protocol import printable
 from toolchain.check.guest_run import GuestRun
 from toolchain.check.problems import details, from_guest
 from toolchain.check.reading import Reading
@@ -15,7 +16,11 @@ from toolchain.check.sampling import SampleOutput, check_samples
 from toolchain.check.schemas import check_features, check_metadata, check_schemas
 from toolchain.check.stages import check_ending, check_stage
 from toolchain.check.testing import check_tests
+from toolchain.check.untrusted import entries, fields, number, one_line, text, texts
 from toolchain.core.findings import Finding
+
+_DETAIL_LIMIT = 6_000
+_OF_THE_MANIFEST = ("manifest.import",)
 
 
 def assemble(reading: Reading, run: GuestRun | None, sample: Sample | None, *, mode: str) -> TestReport:
@@ -35,7 +40,7 @@ def assemble(reading: Reading, run: GuestRun | None, sample: Sample | None, *, m
         plugin={
             "name": reading.manifest.name,
             "version": reading.manifest.version,
-            "path": str(reading.tree.root),
+            "path": printable(str(reading.tree.root)),
             "files": len(reading.tree.files),
         },
         mode=mode,
@@ -56,13 +61,10 @@ class _Assembly:
 
     def __post_init__(self) -> None:
         described = self.result("describe") or {}
-        manifest = described.get("manifest")
-        self.described: dict[str, Any] = manifest if isinstance(manifest, dict) else {}
-        values = self.described.get("values")
+        self.described = fields(described.get("manifest"))
         # The guest evaluates what is computed; without it the literals of the syntax tree have to do.
-        self.values: dict[str, Any] = values if isinstance(values, dict) else self.reading.manifest.values
-        pipeline = described.get("pipeline")
-        self.steps: dict[str, Any] | None = pipeline if isinstance(pipeline, dict) else None
+        self.values: dict[str, Any] = fields(self.described.get("values")) or self.reading.manifest.values
+        self.built = fields(described.get("pipeline"))
         self.output = self._recompute()
 
     def stage(self, name: str) -> StageReport | None:
@@ -83,28 +85,28 @@ class _Assembly:
             *self.reading.identity_findings,
             *check_features(self.values, self.reading.manifest),
             *check_metadata(self.values, self.reading.manifest),
-            *self._problems("describe", "manifest."),
+            *(problem for problem in self._problems("describe") if problem.rule in _OF_THE_MANIFEST),
         ]
         if self.described:
             findings += check_schemas(self.described, self.reading.manifest)
         features = self.values.get("features")
         count = len(features) if isinstance(features, list) else 0
-        detail = f"{_counted(len(self.described.get('schemas', {})), 'model')}, {_counted(count, 'feature')}"
+        detail = f"{_counted(len(fields(self.described.get('schemas'))), 'model')}, {_counted(count, 'feature')}"
         checked = judge("schemas", detail, Source.CLAIMED, findings)
         return checked if self.described else _unless_failed(checked, self._why_not("describe"))
 
     def pipeline(self) -> CheckResult:
-        findings = [*self._stage_findings("describe"), *self._problems("describe", "pipeline.")]
-        steps = self.steps.get("steps") if self.steps else None
-        count = len(steps) if isinstance(steps, list) else 0
-        checked = judge("pipeline", _counted(count, "step"), Source.CLAIMED, findings)
-        return checked if self.steps is not None else _unless_failed(checked, self._why_not("describe"))
+        findings = self._stage_findings("describe")
+        findings += (problem for problem in self._problems("describe") if problem.rule not in _OF_THE_MANIFEST)
+        steps = entries(self.built.get("steps"))
+        checked = judge("pipeline", _counted(len(steps), "step"), Source.CLAIMED, findings)
+        return checked if steps else _unless_failed(checked, self._why_not("describe"))
 
     def tests(self) -> CheckResult:
         if not self.reading.has_tests:
             return CheckResult("tests", Status.ABSENT, "no tests/test_*.py", Source.HOST)
         result = self.result("tests")
-        findings = self._stage_findings("tests")
+        findings = [*self.reading.hook_findings, *self._stage_findings("tests")]
         if result is not None:
             findings += check_tests(result, self.reading.modules)
         checked = judge("tests", _tests_detail(result), Source.CLAIMED, findings)
@@ -131,8 +133,8 @@ class _Assembly:
         detail = "not called"
         if result is not None:
             findings += check_realtime(result, self.values.get("features"))
-            seconds = result.get("seconds")
-            detail = f"predict in {seconds * 1000:.1f} ms" if isinstance(seconds, float) else detail
+            seconds = number(result.get("seconds"))
+            detail = detail if seconds is None else f"predict in {seconds * 1000:.1f} ms"
         checked = judge("realtime", detail, Source.CLAIMED, findings)
         return checked if result is not None else _unless_failed(checked, self._why_not("realtime"))
 
@@ -149,32 +151,28 @@ class _Assembly:
         found = []
         for name, report in (self.run.transcript.stages if self.run else {}).items():
             result = report.result or {}
-            found += [f"{name}: {trace}" for trace in details(result.get("problems"))]
-            tests = result.get("tests") if name == "tests" else None
-            for test in tests if isinstance(tests, list) else []:
-                if isinstance(test, dict) and test.get("outcome") != "passed" and test.get("detail"):
-                    found.append(f"{test.get('id')}:\n{test['detail']}")
+            found += [f"{name}:\n{_quoted(trace)}" for trace in details(result.get("problems"))]
+            for test in entries(result.get("tests")):
+                if test.get("outcome") != "passed" and (detail := text(test.get("detail"), _DETAIL_LIMIT)):
+                    found.append(f"{text(test.get('id'))}:\n{_quoted(detail)}")
             if report.output.strip():
-                found.append(f"{name} printed {report.output_bytes} bytes:\n{report.output.rstrip()}")
+                found.append(f"{name} printed {report.output_bytes} bytes:\n{_quoted(report.output)}")
         if self.run and self.run.transcript.diagnostics.strip():
-            found.append(f"the guest's runner said:\n{self.run.transcript.diagnostics.rstrip()}")
+            found.append(f"the guest's runner said:\n{_quoted(self.run.transcript.diagnostics)}")
         return tuple(found)
 
     def _recompute(self) -> SampleOutput:
         report = self.stage("samples")
         if report is None or report.result is None:
             return SampleOutput()
-        prepared = self.steps is not None and self.steps.get("prepare") == "present"
+        prepared = self.built.get("prepare") == "present"
         return check_samples(report.result, report.blob, self.values.get("features"), has_prepare=prepared)
 
-    def _problems(self, stage: str, prefix: str = "") -> list[Finding]:
+    def _problems(self, stage: str) -> list[Finding]:
         """A stage's problems; those that describe has told already are not told again."""
-        result = self.result(stage)
-        findings = from_guest(result.get("problems")) if result else []
-        if stage != "describe":
-            told = from_guest((self.result("describe") or {}).get("problems"))
-            findings = [finding for finding in findings if finding not in told]
-        return [finding for finding in findings if finding.rule.startswith(prefix)]
+        told = from_guest((self.result("describe") or {}).get("problems")) if stage != "describe" else []
+        problems = from_guest((self.result(stage) or {}).get("problems"))
+        return [problem for problem in problems if problem not in told]
 
     def _stage_findings(self, name: str) -> list[Finding]:
         report = self.stage(name)
@@ -200,17 +198,16 @@ def _unless_failed(checked: CheckResult, reason: str) -> CheckResult:
 
 def _tests_detail(result: dict[str, Any] | None) -> str:
     counts: dict[str, int] = {}
-    for test in (result or {}).get("tests") or []:
-        if isinstance(test, dict):
-            outcome = str(test.get("outcome"))
-            counts[outcome] = counts.get(outcome, 0) + 1
+    for test in entries((result or {}).get("tests")):
+        outcome = one_line(test.get("outcome"), 80)
+        counts[outcome] = counts.get(outcome, 0) + 1
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "none ran"
 
 
 def _tests_json(result: dict[str, Any] | None) -> dict[str, Any] | None:
     if result is None:
         return None
-    keys = ("version", "status", "controls", "total", "tests", "deselected", "collection_errors")
+    keys = ("version", "status", "controls", "replaced", "total", "tests", "unreported", "deselected")
     return {key: result.get(key) for key in keys}
 
 
@@ -224,9 +221,16 @@ def _samples_json(result: dict[str, Any] | None, output: SampleOutput) -> dict[s
 def _realtime_json(result: dict[str, Any] | None) -> dict[str, Any] | None:
     if result is None:
         return None
-    response = result.get("response")
-    keys = response.get("keys") if isinstance(response, dict) else None
-    return {"seconds": result.get("seconds"), "request_keys": result.get("request_keys"), "response_keys": keys}
+    return {
+        "seconds": number(result.get("seconds")),
+        "request_keys": texts(result.get("request_keys")),
+        "response_keys": texts(fields(result.get("response")).get("keys")),
+    }
+
+
+def _quoted(told: str) -> str:
+    """Text of the plugin's making, marked on every line so that none of it reads as ours."""
+    return "\n".join(f"  | {line}" for line in told.strip("\n").splitlines())
 
 
 def _evidence(run: GuestRun | None) -> dict[str, Any]:

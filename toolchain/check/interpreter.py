@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.core.digests import sha256_json
-from toolchain.core.errors import DependencyFault, UsageFault
+from toolchain.core.errors import DependencyFault, ProcessFailed, UsageFault
 from toolchain.core.process import run
 from toolchain.core.reporter import Reporter
 
@@ -79,8 +80,10 @@ def choose_interpreter(
             )
         return Interpreter(given, "--python")
     for python, reason in _candidates(root, host.environment):
-        if python.exists() and not _missing(python, wanted):
-            return Interpreter(python, reason)
+        # One that does not even start is passed over like one that lacks something.
+        with suppress(UsageFault):
+            if python.exists() and not _missing(python, wanted):
+                return Interpreter(python, reason)
     return _prepare(wanted, host, reporter)
 
 
@@ -98,12 +101,12 @@ def _missing(python: Path, wanted: Wanted) -> list[str]:
     needed = [requirement for requirement in map(Requirement, wanted.lines) if _applies(requirement)]
     names = json.dumps(sorted({requirement.name for requirement in needed}))
     # -I: a PYTHONPATH of ours must not make another Python look better equipped than it is.
-    answer = run([str(python), "-I", "-c", _PROBE, names], timeout=30)
-    if not answer.ok:
-        raise UsageFault(
-            f"that Python does not run: {answer.stderr.strip()[-300:]}", where=str(python), remedy="choose another"
-        )
-    versions = json.loads(answer.stdout)["versions"]
+    try:
+        answer = run([str(python), "-I", "-c", _PROBE, names], timeout=30)
+        versions = json.loads(answer.stdout)["versions"]
+    except (ProcessFailed, ValueError, KeyError, TypeError) as reason:
+        why = reason.message if isinstance(reason, ProcessFailed) else answer.stderr.strip()[-300:]
+        raise UsageFault(f"that Python does not run: {why}", where=str(python), remedy="choose another") from None
     return [str(requirement) for requirement in needed if not _satisfied(requirement, versions)]
 
 
@@ -143,7 +146,19 @@ def _install(folder: Path, lines: Sequence[str], environment: Mapping[str, str])
     made = run([*base, "venv", "--clear", "--python", sys.executable, str(folder)], timeout=120, env=environment)
     python = str(folder / "bin/python")
     # One argument for each line, after "--": never a file, in which an option could hide.
-    install = [*base, "pip", "install", "--python", python, "--only-binary", ":all:", "--", *lines]
+    # Bytecode is compiled once here: the guest runs with -B, and would compile pandas anew each time (1.5 s).
+    install = [
+        *base,
+        "pip",
+        "install",
+        "--python",
+        python,
+        "--only-binary",
+        ":all:",
+        "--compile-bytecode",
+        "--",
+        *lines,
+    ]
     done = run(install, timeout=900, env=environment) if made.ok else made
     if not done.ok:
         raise DependencyFault(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
+from toolchain.check.untrusted import entries, line_number, message, one_line, text
 from toolchain.core.findings import Finding, error
 
-_MESSAGE_LIMIT = 1_500
+_TRACE_LIMIT = 6_000
 
 _REMEDIES = {
     "manifest.import": "manifest.py must import on its own; correct the line",
@@ -38,34 +38,28 @@ _REMEDIES = {
 
 def from_guest(problems: Any) -> list[Finding]:
     """Findings for a guest's list of problems; what does not look like one is left out, being untrusted."""
-    if not isinstance(problems, list):
-        return []
-    return [_finding(problem) for problem in problems[:200] if isinstance(problem, dict)]
+    return [_finding(problem) for problem in entries(problems)[:200]]
 
 
 def details(problems: Any) -> list[str]:
     """The tracebacks among a guest's problems, for ``--verbose``."""
-    entries: Iterable[Any] = problems if isinstance(problems, list) else []
-    return [entry["trace"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("trace"), str)]
+    return [trace for problem in entries(problems) if (trace := text(problem.get("trace"), _TRACE_LIMIT))]
 
 
 def _finding(problem: dict[str, Any]) -> Finding:
-    code = str(problem.get("code", ""))
-    line = problem.get("line")
-    file = problem.get("file")
+    code = text(problem.get("code"))
     return error(
         code if code in _REMEDIES else "guest.problem",
-        str(problem.get("message", "no message"))[:_MESSAGE_LIMIT],
+        message(problem.get("message")),
         _remedy(code, problem),
-        file=file[:300] if isinstance(file, str) and file else None,
-        line=line if isinstance(line, int) and not isinstance(line, bool) and line > 0 else None,
+        file=one_line(problem.get("file")) or None,
+        line=line_number(problem.get("line")),
     )
 
 
 def _remedy(code: str, problem: dict[str, Any]) -> str:
-    missing = problem.get("missing")
-    if isinstance(missing, str) and missing:
-        package = missing.partition(".")[0][:100]
+    package = one_line(problem.get("missing"), 100).partition(".")[0]
+    if package:
         return (
             f"if {package!r} is a package, add the distribution that holds it to the plugin's dependencies "
             "(pyproject.toml, requirements.txt or the manifest); if it is a file of the plugin, check the import"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sandbox.guest
 from sandbox.conversation import Job, Listener
-from sandbox.outcome import Ending
+from sandbox.outcome import Ending, before_the_plugin
 from sandbox.policy import Policy
 from sandbox.protocol import encode
 from toolchain.check.guest_run import GuestRun
@@ -109,9 +109,7 @@ def _died(process: subprocess.Popen[bytes], listener: Listener) -> tuple[Ending,
         status: int | None = process.wait(_LEAVING_SECONDS)
     except subprocess.TimeoutExpired:
         status = None
-    tail = listener.transcript.diagnostics.strip().splitlines()[-1:]
-    said = f": {tail[0][:300]}" if tail else ""
     if not listener.transcript.started:
-        return Ending.UNAVAILABLE, f"the guest ended with status {status} before the plugin ran{said}"
+        return Ending.UNAVAILABLE, before_the_plugin(status, listener.transcript)
     stage = listener.transcript.started[-1]
-    return Ending.DIED, f"the guest ended with status {status} during {stage} without reporting{said}"
+    return Ending.DIED, f"the guest ended with status {status} during {stage} without reporting"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from toolchain.check.identity import check_identity
 from toolchain.check.structure import check_structure
-from toolchain.check.testing import has_tests
+from toolchain.check.testing import check_test_files, has_tests
 from toolchain.core.findings import Finding, Severity
 from toolchain.plugin.manifest import Manifest, read_manifest
+from toolchain.plugin.names import validate_name
 from toolchain.plugin.tree import PluginTree, read_tree
 
 
@@ -23,15 +24,19 @@ class Reading:
     manifest: Manifest
     structure_findings: tuple[Finding, ...]
     identity_findings: tuple[Finding, ...]
+    hook_findings: tuple[Finding, ...] = ()
     requirement_findings: tuple[Finding, ...] = ()
 
     @property
     def package(self) -> str:
-        """The name under which the plugin is imported: its own, or its folder's where it has none that works."""
+        """The name under which the plugin is imported: its own, or its folder's where it has none that works.
+
+        One that hides a module, ``json`` or ``engine``, would make everything else fail for a reason of its own.
+        """
         for name in (self.manifest.name, self.tree.root.name):
-            if name is not None and name.isidentifier():
+            if name is not None and not validate_name(name):
                 return name
-        return "plugin"
+        return "plugin_under_test"
 
     @property
     def can_run(self) -> bool:
@@ -67,4 +72,4 @@ def read_plugin(folder: Path) -> Reading:
     module = modules.get("manifest.py")
     manifest = read_manifest(module) if module is not None else Manifest()
     identity = check_identity(manifest, tree, modules) if module is not None else []
-    return Reading(tree, modules, manifest, tuple(findings), tuple(identity))
+    return Reading(tree, modules, manifest, tuple(findings), tuple(identity), tuple(check_test_files(modules)))

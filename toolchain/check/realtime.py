@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from toolchain.check.untrusted import entries, fields, text, texts
 from toolchain.check.vectors import check_vector, embedding_features
 from toolchain.core.findings import Finding, Severity, error
 
 _FILE = "realtime.py"
+_INTACT = "remove the code that interferes with the process that tests the plugin"
 
 
 def check_realtime(result: dict[str, Any], features: Any) -> list[Finding]:
     """Findings about the response that the guest reports; vectors are measured here."""
-    response = result.get("response")
-    if not isinstance(response, dict):
-        return []
+    response = fields(result.get("response"))
+    if not response:
+        if entries(result.get("problems")):
+            return []  # they say why there is none
+        return [error("realtime.response", "predict's response was not reported", _INTACT, file=_FILE)]
     if response.get("kind") != "dict":
-        message = f"predict returned {str(response.get('kind'))[:60]}, not a dictionary"
+        message = f"predict returned {text(response.get('kind'), 60)}, not a dictionary"
         return [error("realtime.response", message, 'return {"embedding": [...]}', file=_FILE)]
-    vectors = response.get("vectors")
-    vectors = vectors if isinstance(vectors, dict) else {}
+    vectors = fields(response.get("vectors"))
     declared = embedding_features(features)
     findings = []
     for feature in declared:
@@ -28,7 +31,7 @@ def check_realtime(result: dict[str, Any], features: Any) -> list[Finding]:
             findings.extend(check_vector(vectors[key], feature, f"{_FILE}: {key!r}"))
         elif feature.alone:
             message = f"the response has no vector under {feature.name!r} or 'embedding'"
-            near = " (it has 'embeddings')" if "embeddings" in (response.get("keys") or []) else ""
+            near = " (it has 'embeddings')" if "embeddings" in texts(response.get("keys")) else ""
             remedy = "return the vector as a list of numbers under 'embedding', singular"
             findings.append(error("realtime.embedding", message + near, remedy, file=_FILE))
     return findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -40,11 +41,11 @@ def run_in_sandbox(job: SandboxJob, policy: Policy, reporter: Reporter) -> Guest
     Raises ``EngineUnavailable``, ``EngineRefused``, ``ImageUnavailable``, ``NetworkUnavailable`` and
     ``DependencyFault``; whatever the plugin does ends in a ``GuestRun``.
     """
-    engine = connect(reporter=reporter)
-    remove_leftovers(engine)
-    image = _build(job, engine, reporter)
     work = Job(job.name, f"{_PLUGINS}/{job.name}", job.stages, pytest=(_PYTEST,), sample=job.sample)
-    outcome = _run(engine, image, policy, work, reporter)
+    with closing(connect(reporter=reporter)) as engine:
+        remove_leftovers(engine)
+        image = _build(job, engine, reporter)
+        outcome = _run(engine, image, policy, work, reporter)
     limits = (
         f"the limits are {policy.stage_seconds:g} s a stage (--timeout) and {policy.memory >> 20} MiB (--memory)"
     )

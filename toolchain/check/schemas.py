@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
+from toolchain.check.untrusted import fields, text
 from toolchain.core.findings import Finding, Severity, error
 from toolchain.plugin.manifest import UNKNOWN, Manifest
 
@@ -32,16 +33,16 @@ _METRIC_MISTAKES = {"euclidean": "euclid", "l2": "euclid", "dot_product": "dot",
 def check_schemas(described: dict[str, Any], manifest: Manifest) -> list[Finding]:
     """Findings about the three schemas; ``described`` is the guest's account of the manifest."""
     findings = []
-    schemas = described.get("schemas", {})
+    schemas = fields(described.get("schemas"))
     for name in ("input_schema", "output_schema", "parameter_schema"):
-        schema = schemas.get(name)
-        if schema is None:
+        schema = fields(schemas.get(name))
+        if not schema:
             if name != "parameter_schema" and not (manifest.is_flat and name == "input_schema"):
                 remedy = f"add a Pydantic model: class …(BaseModel), then {name} = that class"
                 message = f"the manifest exports no {name}"
                 findings.append(error("schemas.missing", message, remedy, file=MANIFEST))
         elif schema.get("kind") != "pydantic" and not (manifest.is_flat and schema.get("kind") == "dict"):
-            message = f"{name} is {schema.get('name')}, not a Pydantic model"
+            message = f"{name} is {text(schema.get('name'))}, not a Pydantic model"
             remedy = "derive the class from pydantic.BaseModel and pass the class itself, not an instance"
             line = manifest.line(name)
             findings.append(error("schemas.not-pydantic", message, remedy, file=MANIFEST, line=line))
@@ -102,21 +103,25 @@ def _features_missing(manifest: Manifest) -> list[Finding]:
 
 def _check_feature(feature: Any, position: int, manifest: Manifest) -> Iterator[Finding]:
     path = f"features.{position}"
+    if feature is UNKNOWN:
+        return
     if not isinstance(feature, dict):
         message = f"feature {position + 1} is a {type(feature).__name__}, not a dictionary"
         yield error("schemas.features", message, "write it as {…}", file=MANIFEST, line=manifest.line(path))
         return
     for key in feature:
-        if key not in FEATURE_KEYS:
+        if key not in FEATURE_KEYS and key is not UNKNOWN:
             right = _KEY_MISTAKES.get(key)
             remedy = f"rename it to {right!r}" if right else f"remove it{_suggest(key, FEATURE_KEYS)}"
             message = f"feature {position + 1} has an unknown key {key!r}; the platform ignores it in silence"
             yield error("schemas.feature-key", message, remedy, file=MANIFEST, line=manifest.line(f"{path}.{key}"))
     for key in FEATURE_KEYS:
         if key not in feature:
+            if UNKNOWN in feature:
+                continue  # a part of the dictionary that only running the code would tell may hold it
             message = f"feature {position + 1} has no {key!r}"
             yield error("schemas.feature-key", message, f"add {key!r}", file=MANIFEST, line=manifest.line(path))
-        elif (problem := _PROBLEMS[key](feature[key])) is not None:
+        elif feature[key] is not UNKNOWN and (problem := _PROBLEMS[key](feature[key])) is not None:
             message, remedy = problem
             message = f"feature {position + 1}: {message}"
             yield error(

@@ -6,6 +6,7 @@ import signal
 
 from sandbox.conversation import StageReport
 from sandbox.outcome import Ending
+from toolchain.check.untrusted import one_line
 from toolchain.core.findings import Finding, Severity, error
 
 _RULE = "run"
@@ -32,9 +33,9 @@ def check_stage(report: StageReport, *, out_of_memory: bool, limits: str) -> lis
 
     ``out_of_memory`` is what the engine says of the container, ``limits`` names the stage's limits in words.
     """
-    at = f" (last seen: {report.progress})" if report.progress else ""
+    at = f" (last seen: {one_line(report.progress)})" if report.progress else ""
     if report.violation is not None:
-        message = f"{report.stage}: the plugin wrote to the channel of results: {report.violation}"
+        message = f"{report.stage}: the plugin wrote to the channel of results: {one_line(report.violation)}"
         return [error(f"{_RULE}.policy-violation", message, "remove the code that forges results")]
     if report.ended == "deadline":
         message = f"{report.stage} did not finish within its deadline and was killed{at}"
@@ -42,26 +43,38 @@ def check_stage(report: StageReport, *, out_of_memory: bool, limits: str) -> lis
     if report.ended == "output-limit":
         message = f"{report.stage} printed more than {report.output_bytes >> 20} MiB and was killed{at}"
         return [error(f"{_RULE}.output-limit", message, "print less; large data belongs into files or columns")]
-    if report.ended.startswith("lost"):
-        message = f"{report.stage}: the process that runs the stages was killed from inside{at}"
-        return [error(f"{_RULE}.died", message, "remove the code that ends or attacks other processes")]
-    if report.result is None:
-        return [_without_result(report, at, out_of_memory=out_of_memory)]
+    if report.ended != "exited":
+        return [_lost(report, at, out_of_memory=out_of_memory)]
+    if report.status != 0 or report.result is None:
+        return [_left(report, at, out_of_memory=out_of_memory)]
     return []
 
 
-def _without_result(report: StageReport, at: str, *, out_of_memory: bool) -> Finding:
+def _lost(report: StageReport, at: str, *, out_of_memory: bool) -> Finding:
+    if out_of_memory:
+        return _memory(report, at)
+    message = f"{report.stage}: the process that runs the stages was killed from inside{at}"
+    return error(f"{_RULE}.died", message, "remove the code that ends or attacks other processes")
+
+
+def _left(report: StageReport, at: str, *, out_of_memory: bool) -> Finding:
+    """A stage that did not end by itself with status 0, whatever it may have reported before."""
     status = report.status if report.status is not None else 0
     if status == -signal.SIGKILL and out_of_memory:
-        message = f"{report.stage} ran out of memory and was killed by the kernel{at}"
-        remedy = "use less memory (smaller batches, smaller model), or raise the limit with --memory"
-        return error(f"{_RULE}.memory", message, remedy)
+        return _memory(report, at)
     if status < 0:
         message = f"{report.stage} was ended by {_signal_name(-status)}{at}"
         remedy = "a native library crashed, or the code signals itself; run again with --verbose for its output"
         return error(f"{_RULE}.signal", message, remedy)
-    message = f"{report.stage} ended the interpreter with status {status} before reporting{at}"
+    when = "before reporting" if report.result is None else "after reporting"
+    message = f"{report.stage} ended the interpreter with status {status} {when}{at}"
     return error(f"{_RULE}.exited", message, "remove calls that end the process, such as os._exit")
+
+
+def _memory(report: StageReport, at: str) -> Finding:
+    message = f"{report.stage} ran out of memory and was killed by the kernel{at}"
+    remedy = "use less memory (smaller batches, smaller model), or raise the limit with --memory"
+    return error(f"{_RULE}.memory", message, remedy)
 
 
 def _signal_name(number: int) -> str:

@@ -6,14 +6,26 @@ import ast
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
-from toolchain.core.findings import Finding, Severity, error
+from toolchain.check.untrusted import entries, fields, line_number, message, one_line, texts
+from toolchain.core.findings import Finding, error
 from toolchain.plugin.tree import PluginTree
 
-_PASSING = {"passed", "skipped", "xfailed", "xpassed"}
+_FINE = ("passed", "skipped", "xfailed", "xpassed")
+_FAILED = ("failed", "setup failed", "teardown failed", "unfinished")
 _SHOWN = 50
+_UNTOUCHED = "remove what changes pytest's verdicts: hooks in conftest.py, options such as --collect-only, patches"
 
 # pytest's exit statuses (pytest.ExitCode): with a planted failure among the tests, 1 is the honest one.
-_STATUS_WORDS = {2: "was interrupted", 3: "had an internal error", 4: "was used wrongly", 5: "collected no tests"}
+_STATUS_WORDS = {
+    0: "ran none of them",
+    2: "was interrupted",
+    3: "had an internal error",
+    4: "was used wrongly",
+    5: "collected no tests",
+}
+
+# These run a test in pytest's place, so that nothing of ours sees what really happened.
+_REPLACING_HOOKS = frozenset({"pytest_runtest_protocol", "pytest_runtestloop", "pytest_pyfunc_call"})
 
 
 def has_tests(tree: PluginTree) -> bool:
@@ -30,92 +42,113 @@ def expected_tests(modules: dict[str, ast.Module]) -> dict[str, int]:
     return found
 
 
+def check_test_files(modules: dict[str, ast.Module]) -> list[Finding]:
+    """Findings about hooks that would run the plugin's tests in pytest's place."""
+    remedy = "remove it: call the code in the test itself (asyncio.run for a coroutine), or use fixtures"
+    return [
+        error("tests.hook", f"{node.name} runs tests in pytest's place", remedy, file=name, line=node.lineno)
+        for name, module in modules.items()
+        for node in ast.walk(module)
+        if isinstance(node, ast.FunctionDef) and node.name in _REPLACING_HOOKS
+    ]
+
+
 def check_tests(result: dict[str, Any], modules: dict[str, ast.Module]) -> list[Finding]:
     """Findings about the guest's account of a test run."""
     if result.get("available") is not True:
         remedy = "install pytest into that Python, or use --sandbox, which brings its own"
         return [error("tests.no-pytest", "pytest cannot be imported where the tests run", remedy)]
-    tests = [test for test in _list(result, "tests") if isinstance(test.get("id"), str)]
+    tests = [{**test, "id": name} for test in entries(result.get("tests")) if (name := one_line(test.get("id")))]
     findings = [
-        *(_collection(item) for item in _list(result, "collection_errors")[:_SHOWN]),
-        *(_failure(test) for test in tests if test.get("outcome") not in _PASSING),
+        *(_collection(item) for item in entries(result.get("collection_errors"))[:_SHOWN]),
+        *(_failure(test) for test in tests if test.get("outcome") not in _FINE),
     ]
-    deselected = {str(item) for item in result.get("deselected", []) if isinstance(item, str)}
+    total = result.get("total")
+    if total != len(tests):
+        said = f"{str(total)[:40]!r} tests ran, of which {len(tests)} could be reported"
+        findings.append(error("tests.too-many", said, "use fewer parameters: 10,000 tests can be reported"))
     if not findings:
-        findings.extend(_unreported(tests, deselected, modules))
+        findings.extend(_unreported(result, tests, modules))
         findings.extend(_controls(result, tests))
-    if tests and all(test.get("outcome") == "skipped" for test in tests):
-        remedy = "let at least one test run in an environment without network and GPU"
-        findings.append(
-            error("tests.all-skipped", f"all {len(tests)} tests were skipped: nothing was tested", remedy)
-        )
+    if tests and all(test.get("outcome") in ("skipped", "xfailed") for test in tests):
+        remedy = "let at least one test pass in an environment without network and GPU"
+        said = f"all {len(tests)} tests were skipped or expected to fail: nothing was tested"
+        findings.append(error("tests.all-skipped", said, remedy))
     return findings
 
 
 def _controls(result: dict[str, Any], tests: list[dict[str, Any]]) -> Iterator[Finding]:
     """The test that must pass and the one that must fail tell whether pytest still judges honestly."""
-    controls = result.get("controls")
-    controls = controls if isinstance(controls, dict) else {}
+    controls = fields(result.get("controls"))
     status = result.get("status")
-    remedy = "remove what changes pytest's verdicts: hooks in conftest.py, options such as --collect-only, patches"
     if not tests and not controls:
-        words = _STATUS_WORDS.get(status if isinstance(status, int) else -1, f"ended with status {status}")
-        yield error("tests.none-ran", f"there are test files but pytest {words}", "see the output with --verbose")
+        words = _STATUS_WORDS.get(status, "") if isinstance(status, int) else ""
+        said = f"there are test files but pytest {words or f'ended with status {str(status)[:40]}'}"
+        yield error("tests.none-ran", said, "see the output with --verbose")
         return
-    bad_pass = controls.get("must-pass") not in {"passed", "skipped"}
-    bad_fail = controls.get("must-fail") not in {"failed", "skipped"}
-    if bad_fail or bad_pass:
-        kind, name = ("fails", "must-fail") if bad_fail else ("passes", "must-pass")
-        got = str(controls.get(name, "not run"))[:40]
-        yield error("tests.tampered", f"a planted control test that always {kind} was reported as {got!r}", remedy)
-    elif controls.get("must-fail") == "failed" and status != 1:
-        message = f"pytest left with status {status} although the planted control test failed"
-        yield error("tests.tampered", message, remedy)
+    for kind, verb, honest in (("must-fail", "fails", "failed"), ("must-pass", "passes", "passed")):
+        got = one_line(controls.get(kind), 80) or "not run"
+        if got not in (honest, "skipped"):
+            said = f"a planted control test that always {verb} was reported as {got!r}"
+            yield error("tests.tampered", said, _UNTOUCHED)
+            return
+    if controls["must-fail"] == "failed" and status != 1:
+        said = f"pytest left with status {str(status)[:40]!r} although the planted control test failed"
+        yield error("tests.tampered", said, _UNTOUCHED)
+    if replaced := texts(result.get("replaced")):
+        named = one_line(", ".join(replaced[:5]))
+        yield error("tests.tampered", f"functions of pytest itself were replaced: {named}", _UNTOUCHED)
 
 
 def _unreported(
-    tests: list[dict[str, Any]], deselected: set[str], modules: dict[str, ast.Module]
+    result: dict[str, Any], tests: list[dict[str, Any]], modules: dict[str, ast.Module]
 ) -> Iterator[Finding]:
-    """Tests that stand in the source but that pytest did not report."""
-    reported = {str(test["id"]).partition("[")[0] for test in tests}
-    for test, line in expected_tests(modules).items():
-        if test in reported:
-            continue
-        file = test.partition("::")[0]
-        if test in {name.partition("[")[0] for name in deselected}:
-            message = f"{test} was deselected by the plugin's own pytest options"
-            remedy = "remove the option, or mark the test as skipped with a reason"
-            yield Finding(Severity.WARNING, "tests.deselected", message, remedy, file, line)
-        else:
-            remedy = "remove what keeps it from being collected, or mark it as skipped with a reason"
-            yield error("tests.not-run", f"{test} is in the source but did not run", remedy, file=file, line=line)
+    """Tests that stand in the source, or that pytest found, and that did not run."""
+    functions = {_function(test["id"]) for test in tests}
+    deselected = [one_line(name) for name in texts(result.get("deselected"))]
+    expected = expected_tests(modules)
+    for test in deselected[:_SHOWN]:
+        said = f"{test} was deselected by the plugin's own pytest options"
+        remedy = "remove the option, or mark the test as skipped with a reason"
+        yield _about(test, "tests.deselected", said, remedy, expected)
+    lost = [test for test in expected if test not in functions]
+    found = [one_line(name) for name in texts(result.get("unreported"))]
+    lost += [name for name in found if _function(name) not in lost]
+    left_out = {*deselected, *map(_function, deselected)}
+    for test in lost[:_SHOWN]:
+        if test not in left_out:
+            remedy = "remove what keeps it from being collected and run, or mark it as skipped with a reason"
+            yield _about(test, "tests.not-run", f"{test} is in the source but did not run", remedy, expected)
 
 
 def _failure(test: dict[str, Any]) -> Finding:
-    line = test.get("fault_line") or test.get("line")
-    message = str(test.get("message", "")).strip() or "no message"
-    return error(
-        "tests.failed",
-        f"{test['id']} {test.get('outcome')}: {message}",
-        "correct the code or the test; --verbose shows the traceback",
-        file=str(test["id"]).partition("::")[0],
-        line=line if isinstance(line, int) and line > 0 else None,
-    )
+    outcome = one_line(test.get("outcome"), 100) or "had no outcome"
+    said = f"{test['id']} {outcome}: {message(test.get('message'))}"
+    line = line_number(test.get("fault_line")) or line_number(test.get("line"))
+    file = _file(test["id"])
+    if outcome not in _FAILED:
+        return error("tests.tampered", said, _UNTOUCHED, file=file, line=line)
+    return error("tests.failed", said, "correct the code or the test; --verbose shows more", file=file, line=line)
 
 
 def _collection(item: dict[str, Any]) -> Finding:
-    message = str(item.get("message", "")).strip() or "no message"
-    return error(
-        "tests.collection",
-        f"pytest could not collect {item.get('id')}: {message}",
-        "correct the import or the syntax; --verbose shows the traceback",
-        file=str(item.get("id", "")) or None,
-    )
+    name = one_line(item.get("id"))
+    said = f"pytest could not collect {name}: {message(item.get('message'))}"
+    remedy = "correct the import or the syntax; --verbose shows the traceback"
+    return error("tests.collection", said, remedy, file=_file(name))
 
 
-def _list(result: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    value = result.get(key)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _about(test: str, rule: str, said: str, remedy: str, expected: dict[str, int]) -> Finding:
+    return error(rule, said, remedy, file=_file(test), line=expected.get(_function(test)))
+
+
+def _function(test: str) -> str:
+    """The id of the function behind a parametrised test."""
+    return test.partition("[")[0]
+
+
+def _file(test: str) -> str | None:
+    return test.partition("::")[0] or None
 
 
 def _is_test_file(name: str) -> bool:
@@ -128,14 +161,20 @@ def _tests_in(module: ast.Module) -> Iterator[tuple[str, int]]:
     for node in module.body:
         if _is_test(node):
             yield node.name, node.lineno
-        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test") and not _has_constructor(node):
+        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test") and not _is_no_test_class(node):
             yield from ((f"{node.name}::{child.name}", child.lineno) for child in node.body if _is_test(child))
 
 
-def _has_constructor(node: ast.ClassDef) -> bool:
-    """pytest does not collect a class that has one."""
-    return any(getattr(child, "name", "") == "__init__" for child in node.body)
+def _is_no_test_class(node: ast.ClassDef) -> bool:
+    """pytest does not collect a class that has a constructor or says ``__test__ = False``."""
+    return any(
+        getattr(child, "name", "") == "__init__"
+        or (isinstance(child, ast.Assign) and ast.unparse(child) == "__test__ = False")
+        for child in node.body
+    )
 
 
 def _is_test(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test")
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or not node.name.startswith("test"):
+        return False
+    return not any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list)

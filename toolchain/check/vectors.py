@@ -53,7 +53,7 @@ def embedding_features(features: Any) -> list[EmbeddingFeature]:
 
 
 def check_vectors(
-    table: pa.Table, feature: EmbeddingFeature, matched: pa.ChunkedArray | None
+    table: pa.Table, feature: EmbeddingFeature, matched: pa.ChunkedArray
 ) -> tuple[VectorColumn | None, list[Finding]]:
     """Measure one feature's column over the rows that a step received.
 
@@ -68,12 +68,14 @@ def check_vectors(
         message = f"no output column holds the feature {feature.name!r}"
         remedy = f"write the vectors to batch[{feature.name!r}]"
         return None, [error("samples.feature-missing", message, remedy)]
-    chunks = table[column] if matched is None else table[column].filter(matched)
+    chunks = table[column].filter(matched)
     values = pa.concat_arrays(chunks.chunks) if chunks.num_chunks else pa.array([], chunks.type)
     kind = values.type
+    if pa.types.is_null(kind):
+        return None, [error("samples.vectors-missing", f"column {column!r} holds no vector in any row", _REMEDY)]
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not lists or not _is_number(kind.value_type):
-        message = f"column {column!r} holds {kind}, not lists of numbers"
+        message = f"column {column!r} holds {str(kind)[:100]!r}, not lists of numbers"
         return None, [error("samples.vector-type", message, _REMEDY)]
     present = values.drop_null()
     lengths = _numpy(present.value_lengths(), pa.int64(), np.int64)
@@ -110,15 +112,17 @@ def _problems(
         message = f"column {column!r} holds no vector in {missing} of {missing + len(lengths)} rows"
         remedy = "return a vector for every row, or make sure that such rows are meant to have none"
         yield Finding(Severity.WARNING, "samples.vectors-missing", message, remedy)
-    wrong = [int(length) for length in np.unique(lengths) if length != (feature.dimension or lengths[0])]
+    expected = feature.dimension or max(int(lengths[0]), 1)
+    wrong = [int(length) for length in np.unique(lengths) if length != expected]
     if wrong:
         shown = ", ".join(map(str, wrong[:5]))
-        message = f"column {column!r} holds vectors of {shown} numbers; the feature declares {feature.dimension}"
-        yield error("samples.dimension", message, _REMEDY)
+        asked = f"the feature declares {expected}" if feature.dimension else f"others hold {expected}"
+        yield error("samples.dimension", f"column {column!r} holds vectors of {shown} numbers; {asked}", _REMEDY)
         return
-    flat = _numpy(numbers.cast(pa.float64()).fill_null(float("nan")), pa.float64(), np.float64)
+    # Unsafe, since a whole number beyond 2**53 loses digits as a float and is still a number.
+    flat = _numpy(numbers.cast(pa.float64(), safe=False).fill_null(float("nan")), pa.float64(), np.float64)
     if not np.isfinite(flat).all():
-        bad = len(np.unique(np.flatnonzero(~np.isfinite(flat)) // max(int(lengths[0]), 1)))
+        bad = len(np.unique(np.flatnonzero(~np.isfinite(flat)) // expected))
         yield error("samples.not-finite", f"{bad} vectors in column {column!r} hold NaN or infinity", _REMEDY)
         return
     vectors = flat.reshape(len(lengths), -1)

@@ -7,6 +7,7 @@ variables. Values that are not literals stay unknown here; the guest's descripti
 from __future__ import annotations
 
 import ast
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,11 +84,15 @@ class Manifest:
 def parse_source(data: bytes, filename: str) -> ast.Module | SourceProblem:
     """The syntax tree of a file, decoded as CPython does (PEP 263)."""
     try:
-        return ast.parse(data, filename)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an author's "\\d" is no business of our caller's
+            return ast.parse(data, filename)
     except SyntaxError as reason:
         return SourceProblem(reason.msg, reason.lineno)
-    except (ValueError, RecursionError, MemoryError, UnicodeError) as reason:
-        return SourceProblem(str(reason) or type(reason).__name__, None)
+    except (RecursionError, MemoryError):  # what the parser raises for 100,000 signs in a row
+        return SourceProblem("it nests too deeply", None)
+    except ValueError as reason:
+        return SourceProblem(str(reason), None)
 
 
 def read_manifest(tree: ast.Module) -> Manifest:
@@ -132,6 +137,10 @@ class _Reader:
             if isinstance(key, ast.Constant) and isinstance(key.value, str):
                 found[key.value] = self._value(value, f"{path}.{key.value}")
                 self.lines[f"{path}.{key.value}"] = key.lineno
+            elif key is None and isinstance(value, ast.Name) and isinstance(self.values.get(value.id), dict):
+                found |= self.values[value.id]
+            else:
+                found[UNKNOWN] = UNKNOWN  # what else the dictionary holds only running the code would tell
         return found
 
 

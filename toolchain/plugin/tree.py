@@ -86,14 +86,16 @@ def read_tree(folder: Path) -> PluginTree:
         what = "is a file" if folder.exists() else "does not exist"
         raise UsageFault(
             f"the plugin folder {what}",
-            where=str(folder),
+            where=_shown(folder),
             remedy="pass the folder that holds manifest.py with --path, or make one with `mixpeek plugin init`",
         )
     root = folder.resolve()
     files, findings = [], []
     for name, path in sorted(_walk(root)):
         status = path.lstat()
-        if stat.S_ISREG(status.st_mode):
+        if not name.isprintable():
+            findings.append(_strange_name(name))
+        elif stat.S_ISREG(status.st_mode):
             files.append(PluginFile(name, path, status.st_size, bool(status.st_mode & 0o100)))
         else:
             findings.append(_not_regular(name, status.st_mode))
@@ -104,7 +106,7 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
     def refuse(reason: OSError) -> None:
         raise PluginFault(
             f"a folder of the plugin cannot be read: {reason.strerror}",
-            where=str(reason.filename),
+            where=_shown(reason.filename),
             remedy="check its permissions",
         )
 
@@ -120,6 +122,17 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
 def _ignored_folder(path: Path) -> bool:
     # A folder with pyvenv.cfg is a virtual environment whatever it is called (PEP 405).
     return path.name in _IGNORED_FOLDERS or path.name.endswith(".egg-info") or (path / "pyvenv.cfg").exists()
+
+
+def _strange_name(name: str) -> Finding:
+    """A name that is no text would not come through an archive, and its controls would steer a terminal."""
+    remedy = "rename the file; letters, digits, `_`, `-` and `.` work everywhere"
+    message = "the name holds bytes that are not UTF-8, or invisible characters"
+    return error("structure.file-name", message, remedy, file=ascii(name)[1:-1])
+
+
+def _shown(path: str | Path) -> str:
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _not_regular(name: str, mode: int) -> Finding:

@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import sys
+import unittest
 from collections.abc import Generator
-from types import FunctionType
+from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
 
 from sandbox.guest.stages import StageContext
 
+_ID = 300
 _MESSAGE = 1_000
 _DETAIL = 4_000
+_DETAILED = 100
 _MUST_PASS, _MUST_FAIL = "must-pass", "must-fail"
 
 
 class Recorder:
     """Hears of every test from pytest's own hooks.
 
-    ``controls`` maps each control to its outcome, ``collected`` lists what pytest found before anybody could
-    remove something, ``deselected`` what options left out.
+    ``controls`` maps each control to its outcome, ``deselected`` lists what options left out.
     """
 
     def __init__(self, context: StageContext) -> None:
         self._context = context
         self._tests: dict[str, dict[str, Any]] = {}
-        self._raised: dict[str, BaseException] = {}
+        self._raised: dict[tuple[str, str], BaseException] = {}
         self._control_names = {
             _MUST_PASS: f"test_{context.seed[:12]}",
             _MUST_FAIL: f"test_{context.seed[12:24]}",
         }
         self._planted = False
         self.controls: dict[str, str] = {}
-        self.collected: list[str] = []
+        self._collected: list[str] = []
         self.collection_errors: list[dict[str, Any]] = []
         self.deselected: list[str] = []
 
     def tests(self) -> list[dict[str, Any]]:
-        """Every test of the plugin in the order in which it ran."""
-        return list(self._tests.values())
+        """Every test of the plugin in the order in which it ran; only the first failures are told at length."""
+        records = list(self._tests.values())
+        for record in [record for record in records if record["detail"]][_DETAILED:]:
+            record["detail"] = ""
+        return records
+
+    def unreported(self) -> list[str]:
+        """What pytest found, before anybody could remove it, and did not run."""
+        return [name for name in dict.fromkeys(self._collected) if name not in self._tests]
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector: Any) -> Generator[None, Any, None]:
@@ -52,7 +62,7 @@ class Recorder:
         report = outcome.get_result()
         if report.outcome != "passed":
             return
-        self.collected.extend(item.nodeid for item in report.result if isinstance(item, pytest.Item))
+        self._collected.extend(item.nodeid for item in report.result if isinstance(item, pytest.Item))
         if isinstance(collector, pytest.Module) and not self._planted and not collector.own_markers:
             self._planted = True
             report.result[:] = [
@@ -78,18 +88,17 @@ class Recorder:
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: Any) -> Generator[None, Any, None]:
         """See what the phase raises before any other wrapper does."""
-        self._raised.pop(item.nodeid, None)
-        yield from self._watch(item)
+        yield from self._watch(item, "setup")
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_call(self, item: Any) -> Generator[None, Any, None]:
         """As for the set-up."""
-        yield from self._watch(item)
+        yield from self._watch(item, "call")
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_teardown(self, item: Any) -> Generator[None, Any, None]:
         """As for the set-up."""
-        yield from self._watch(item)
+        yield from self._watch(item, "teardown")
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Take one phase (setup, call, teardown) of one test."""
@@ -101,7 +110,7 @@ class Recorder:
             return
         record = self._tests.setdefault(
             report.nodeid,
-            {"id": report.nodeid, "outcome": "unfinished", "seconds": 0.0, "message": "", "detail": ""},
+            {"id": report.nodeid[:_ID], "outcome": "unfinished", "seconds": 0.0, "message": "", "detail": ""},
         )
         record["seconds"] += float(report.duration)
         path, line, _ = report.location
@@ -119,30 +128,32 @@ class Recorder:
         if report.failed:
             self.collection_errors.append({"id": report.nodeid, **_explain(report)})
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Keep the planted failure out of what the author reads."""
+    def pytest_sessionfinish(self, session: Any) -> None:
+        """Keep the controls out of what the author reads."""
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         for kind in ("failed", "passed"):
-            kept = [report for report in terminalreporter.stats.get(kind, []) if not self._is_control(report)]
-            terminalreporter.stats[kind] = kept
+            reporter.stats[kind] = [
+                report
+                for report in reporter.stats.get(kind, [])
+                if self._control_of(getattr(report, "nodeid", "")) is None
+            ]
 
     def _control(self, module: Any, kind: str, body: Any) -> Any:
         return pytest.Function.from_parent(module, name=self._control_names[kind], callobj=body)
 
-    def _watch(self, item: Any) -> Generator[None, Any, None]:
+    def _watch(self, item: Any, when: str) -> Generator[None, Any, None]:
         outcome = yield
+        self._raised.pop((item.nodeid, when), None)  # of an earlier try, where a plugin of pytest tries again
         if outcome.excinfo is not None:
-            self._raised.setdefault(item.nodeid, outcome.excinfo[1])
+            self._raised[item.nodeid, when] = outcome.excinfo[1]
 
     def _honest(self, report: Any, outcome: str) -> str:
         """The outcome, or what it hides: a phase that raised was neither passed nor skipped by anything honest."""
-        raised = self._raised.get(report.nodeid)
-        if raised is None or report.when != "call" or isinstance(raised, _LEAVING):
+        raised = self._raised.get((report.nodeid, report.when))
+        if raised is None or isinstance(raised, _LEAVING):
             return outcome
         honest = outcome == "failed" or (outcome == "xfailed" and "xfail" in report.keywords)
         return outcome if honest else f"{outcome} although it raised {type(raised).__name__}"
-
-    def _is_control(self, report: Any) -> bool:
-        return self._control_of(getattr(report, "nodeid", "")) is not None
 
     def _control_of(self, nodeid: str) -> str | None:
         name = nodeid.rpartition("::")[2]
@@ -150,20 +161,34 @@ class Recorder:
 
 
 class Integrity:
-    """Remembers pytest's own functions, to tell afterwards which of them were replaced."""
+    """Remembers pytest's own functions, to tell afterwards which of them the plugin replaced.
 
-    def __init__(self) -> None:
+    Installed plugins of pytest do so too, with good reason (hypothesis wraps ``pytest.fixture``): what stands in a
+    file outside the plugin is theirs. Should one of them bend verdicts, the control tests show it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self._before = _functions()
 
     def replaced(self) -> list[str]:
         """The names of the functions that are not what they were."""
         now = _functions()
-        return sorted(name for name, code in self._before.items() if now.get(name) is not code)
+        return sorted(
+            name for name, code in self._before.items() if now.get(name) is not code and self._ours(now.get(name))
+        )
+
+    def _ours(self, code: CodeType | None) -> bool:
+        """Whether code comes from the plugin under test, or from nowhere that can be told."""
+        if code is None:
+            return True
+        file = Path(code.co_filename)
+        return file.is_relative_to(self._root) or not file.is_file()
 
 
-def _functions() -> dict[str, Any]:
+def _functions() -> dict[str, CodeType]:
     """The code of every function of pytest, by ``module.name`` or ``module.class.name``; a method counts once."""
-    found: dict[str, Any] = {}
+    found: dict[str, CodeType] = {}
     for module_name, module in list(sys.modules.items()):
         if module_name.partition(".")[0] not in {"_pytest", "pytest", "pluggy"}:
             continue
@@ -178,7 +203,7 @@ def _functions() -> dict[str, Any]:
 
 
 # A test that leaves by one of these is skipped, or expected to fail, by its own decision.
-_LEAVING = (pytest.skip.Exception, pytest.xfail.Exception)
+_LEAVING = (pytest.skip.Exception, pytest.xfail.Exception, unittest.SkipTest)
 
 
 def _pass() -> None:

@@ -42,18 +42,21 @@ def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
 
     table = complete_columns(table)
     context.emit("checking the sample rows against input_schema")
-    validate_rows(RowCheck("samples.input", getattr(manifest, "input_schema", None)), table, problems)
+    matched = _matched(built["steps"], table)
+    # A mixed batch holds rows that are none of the plugin's business: no schema of its own speaks of them.
+    validate_rows(RowCheck("samples.input", getattr(manifest, "input_schema", None), matched), table, problems)
     result = _execute(context, built, table, problems)
     if result is None:
         return body, b""
     context.emit("checking the output rows against output_schema")
-    matched = _matched(built["steps"], table) if result.table.num_rows == table.num_rows else None
+    # Where `prepare` changed the rows, the mask says nothing of those that came out.
+    answered = matched if result.table.num_rows == table.num_rows else None
     features = _embedding_features(getattr(manifest, "features", None))
-    outputs = RowCheck("samples.output", getattr(manifest, "output_schema", None), matched, features)
+    outputs = RowCheck("samples.output", getattr(manifest, "output_schema", None), answered, features)
     validate_rows(outputs, result.table, problems)
     body["seconds"] = result.seconds
     body["steps"] = [_step(report) for report in result.steps]
-    return body, _arrow(result.table, matched)
+    return body, _arrow(result.table, answered)
 
 
 def _execute(

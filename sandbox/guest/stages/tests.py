@@ -15,7 +15,8 @@ from typing import Any
 
 from sandbox.guest.stages import StageContext
 
-_TESTS_LIMIT = 2_000
+_TESTS_LIMIT = 10_000  # at some 500 bytes each, well below the protocol's limit
+_NAMES_LIMIT = 1_000
 
 
 def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
@@ -29,7 +30,7 @@ def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
 
     from sandbox.guest.stages.recorder import Integrity, Recorder
 
-    recorder, integrity = Recorder(context), Integrity()
+    recorder, integrity = Recorder(context), Integrity(context.root)
     arguments = [
         "tests",  # relative: pytest takes `[` and `::` in a path for its own
         f"--rootdir={context.root}",
@@ -45,15 +46,16 @@ def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
     status = int(pytest.main(arguments, plugins=[recorder]))
     with contextlib.suppress(OSError):
         sys.stdout.flush()
+    tests = recorder.tests()
     return {
         "available": True,
         "version": pytest.__version__,
         "status": status,
         "controls": recorder.controls,
         "replaced": integrity.replaced()[:50],
-        "tests": recorder.tests()[:_TESTS_LIMIT],
-        "total": len(recorder.tests()),
-        "collected": recorder.collected[:_TESTS_LIMIT],
-        "deselected": recorder.deselected[:_TESTS_LIMIT],
+        "tests": tests[:_TESTS_LIMIT],
+        "total": len(tests),
+        "unreported": recorder.unreported()[:_NAMES_LIMIT],
+        "deselected": recorder.deselected[:_NAMES_LIMIT],
         "collection_errors": recorder.collection_errors[:50],
     }, b""

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import docker.errors
 import pytest
 
+import images.build
 from images.base import ensure_base
+from images.base import recipe as recipes
+from images.base.catalogue import CATALOGUE
+from images.base.recipe import read_recipe
 from images.build import BuildRequest, build
 from images.code import SourceFile
 from images.files import Cache
+from images.layout import PYTEST_REQUIREMENTS
+from images.lock import resolve
 from images.requirements import requirement_set
+from images.store import WheelStore
 from toolchain.core.containers import connect, options_from_environment
 from toolchain.core.reporter import SilentReporter
 
@@ -25,6 +35,19 @@ def engine():
     connected.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def recipe(tmp_path_factory):
+    """The recipe as it is now: an edit in the tree while the suite runs must not change the base under a test."""
+    home = tmp_path_factory.mktemp("recipe")
+    for variant in CATALOGUE.values():
+        for name, data in read_recipe(variant).files.items():
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            (home / name).write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "_HOME", home)
+        yield read_recipe()
+
+
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory):
     """The cache that the whole suite fills."""
@@ -32,17 +55,35 @@ def warm(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def base(engine, warm):
+def base(engine, warm, recipe):
     return ensure_base(engine, SilentReporter(), warm)
 
 
+@pytest.fixture(scope="session")
+def wheels(base, warm):
+    """The locks of every build and their wheels, in the suite's cache."""
+    locks = [
+        resolve(requirement_set([], source="suite"), base.target, warm).lock,
+        resolve(requirement_set([], source="suite"), base.target, warm, platform=PYTEST_REQUIREMENTS).lock,
+    ]
+    for lock in locks:
+        WheelStore(warm).fetch(lock.wheels)
+    return locks
+
+
 @pytest.fixture
-def fresh(warm, tmp_path):
+def fresh(warm, wheels, tmp_path):
     """A cache that has the suite's wheels and locks, and has built nothing."""
     for name in ("wheels", "locks-resolved"):
         if (warm.root / name).is_dir():
             shutil.copytree(warm.root / name, tmp_path / "cache" / name, copy_function=os.link)
     return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Builds without the platform's own 300 MB: for tests whose point is not their weight."""
+    monkeypatch.setattr(images.build, "resolve", partial(resolve, platform=("iniconfig", "pluggy")))
 
 
 @pytest.fixture
@@ -52,16 +93,16 @@ def plugin(engine, tmp_path):
     folder.mkdir()
     made = Plugin(engine, folder)
     yield made
-    for tag in made.tags:
-        remove(engine, tag)
+    for connected, image in made.built:
+        remove(connected, image)
 
 
 class Plugin:
-    """A plugin to build again and again; ``tags`` collects what is to be removed."""
+    """A plugin to build again and again; ``built`` collects what is to be removed."""
 
     def __init__(self, engine, folder, name="imagestest"):
         self.engine, self.folder, self.name = engine, folder, name
-        self.tags = set()
+        self.built = set()
         self.write("manifest.py", "x = 1\n")
 
     def write(self, name, text):
@@ -74,25 +115,28 @@ class Plugin:
         return BuildRequest(self.name, sources, requirement_set(requirements, source="manifest.py"), **settings)
 
     def build(self, cache, *requirements, engine=None, **settings):
-        built = build(self.request(*requirements, **settings), engine or self.engine, SilentReporter(), cache)
-        self.tags.add(built.tag)
+        connected = engine or self.engine
+        built = build(self.request(*requirements, **settings), connected, SilentReporter(), cache)
+        self.built.add((connected, built.id))
         return built
 
 
 def remove(engine, reference):
     """Remove an image with all that is above it being gone or not."""
-    import docker.errors
-
-    try:
+    with suppress(docker.errors.APIError):
         engine.client.api.remove_image(reference, force=True)
-    except docker.errors.APIError:
-        pass
 
 
 def run_inside(engine, image, program, **settings):
     """What ``program`` prints in a container of ``image`` without network."""
     output = engine.client.containers.run(
-        image, ["-c", program], entrypoint=["/opt/mixpeek/python"], network_mode="none", remove=True, **settings
+        image,
+        ["-c", program],
+        entrypoint=["/opt/mixpeek/python"],
+        network_mode="none",
+        remove=True,
+        ulimits=[{"Name": name, "Soft": 1024, "Hard": 1024} for name in ("nofile", "nproc")],
+        **settings,
     )
     return output.decode().strip()
 
@@ -100,6 +144,21 @@ def run_inside(engine, image, program, **settings):
 def build_containers(engine):
     """Containers that a build made and did not remove."""
     return engine.client.api.containers(all=True, filters={"label": "com.mixpeek.role=build"})
+
+
+_BEFORE = set()
+
+
+@pytest.fixture(autouse=True)
+def _before(engine):
+    """Other work on this machine may be building too: only what a test adds counts against it."""
+    _BEFORE.clear()
+    _BEFORE.update(found["Id"] for found in build_containers(engine))
+
+
+def left_behind(engine):
+    """Containers of builds that were not there when the test began."""
+    return [found["Id"] for found in build_containers(engine) if found["Id"] not in _BEFORE]
 
 
 def phases(built):

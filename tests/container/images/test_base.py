@@ -23,6 +23,7 @@ pytestmark = pytest.mark.engine
 
 PROBE = """
 import json, os, stat, sys, shutil
+from importlib.util import find_spec
 privileged, writable = [], []
 for folder, names, files in os.walk("/"):
     if folder == "/":
@@ -39,8 +40,8 @@ print(json.dumps({
     "user": [os.getuid(), os.getgid()],
     "privileged": privileged,
     "writable": writable,
-    "programs": [name for name in ("gcc", "cc", "g++", "clang", "pip", "pip3", "make", "ld", "as") if shutil.which(name)],
-    "modules": [name for name in ("pip", "setuptools", "ensurepip") if __import__("importlib.util").util.find_spec(name)],
+    "programs": [name for name in "gcc cc g++ clang pip pip3 make ld as".split() if shutil.which(name)],
+    "modules": [name for name in ("pip", "setuptools", "ensurepip") if find_spec(name)],
     "stdlib": asyncio.__cached__ if os.path.exists(asyncio.__cached__) else None,
     "runtime": pipeline.__cached__ if os.path.exists(pipeline.__cached__) else None,
     "sandbox": sorted(os.listdir("/opt/mixpeek/runtime/sandbox")),
@@ -92,7 +93,8 @@ def registry(tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (folder / "config.yml").write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\nhttp:\n  addr: 127.0.0.1:{port}\n"
+        f"version: 0.1\nhttp:\n  addr: 127.0.0.1:{port}\n"
+        f"storage:\n  filesystem:\n    rootdirectory: {folder}/data\n"
     )
     process = subprocess.Popen(
         [program, "serve", str(folder / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -115,7 +117,7 @@ def _wait_for(url):
 
 @pytest.fixture
 def pushed(engine, base, registry):
-    """The distribution below our base, pushed as an image of that registry and gone from the engine under its name."""
+    """The distribution below our base, pushed to that registry and gone from the engine under that name."""
     reference = f"{registry}/distribution:1"
     below = base.source_id if base.origin == "packages" else base.source
     engine.client.api.tag(below, f"{registry}/distribution", "1")

@@ -10,7 +10,7 @@ from images.routes import RouteMemory
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import DependencyFault, UsageFault
 
-from .conftest import build_containers, phases, remove, run_inside
+from .conftest import left_behind, phases, remove, run_inside
 
 pytestmark = pytest.mark.engine
 
@@ -36,7 +36,7 @@ def test_an_image_runs_its_dependencies_from_bytecode_and_its_code(engine, base,
     assert found["Config"]["Labels"]["com.mixpeek.base"] == base.id
     assert [layer.role for layer in built.layers[-3:]] == ["dependencies", "pytest", "code"]
     assert found["RootFS"]["Layers"] == [layer.diff_id for layer in built.layers]
-    assert build_containers(engine) == []
+    assert left_behind(engine) == []
     assert not list((warm.root / "tmp").iterdir())
 
 
@@ -121,6 +121,7 @@ def test_a_pruned_engine_is_filled_from_the_cache_without_network(engine, base, 
     assert phases(again)["dependencies"].cached
 
 
+@pytest.mark.usefixtures("small")
 def test_a_pruned_cache_does_not_matter_while_the_engine_has_the_layers(base, fresh, plugin):
     plugin.build(fresh)
     for folder in ("fragments", "bytecode"):
@@ -130,8 +131,9 @@ def test_a_pruned_cache_does_not_matter_while_the_engine_has_the_layers(base, fr
     assert plugin.build(fresh).route == "partial"
 
 
+@pytest.mark.usefixtures("small")
 def test_a_damaged_piece_is_made_again(engine, base, fresh, plugin):
-    first = plugin.build(fresh, "iniconfig")
+    first = plugin.build(fresh)
     remove(engine, first.tag)
     for image in engine.client.api.images(filters={"label": "com.mixpeek.role=plugin"}):
         assert first.layers[-2].diff_id not in engine.client.api.inspect_image(image["Id"])["RootFS"]["Layers"]
@@ -139,7 +141,7 @@ def test_a_damaged_piece_is_made_again(engine, base, fresh, plugin):
     with victim.open("r+b") as stream:
         stream.seek(5000)
         stream.write(b"rotten")
-    again = plugin.build(fresh, "iniconfig")
+    again = plugin.build(fresh)
     assert again.id == first.id
     assert not phases(again)["dependencies"].cached
 
@@ -156,7 +158,7 @@ def test_what_cannot_be_resolved_leaves_nothing_behind(engine, base, warm, plugi
     with pytest.raises(DependencyFault, match="pandas>=999"):
         plugin.build(warm, "pandas>=999")
     assert not list((warm.root / "tmp").iterdir())
-    assert not [image for image in engine.client.api.images(name=usual_tag("imagestest"))]
+    assert engine.client.api.images(name=usual_tag("imagestest")) == []
 
 
 def test_a_foreign_platform_and_a_bad_name_are_usage(warm, plugin):

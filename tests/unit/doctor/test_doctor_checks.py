@@ -16,8 +16,9 @@ import pytest
 
 from toolchain.core.containers import ContainerEngine
 from toolchain.core.errors import EngineUnavailable
+from toolchain.core.gpu import Device, GpuHost, Memory, Mig
 from toolchain.doctor import engines, machine, network
-from toolchain.doctor.gpu import _describe, gpu
+from toolchain.doctor.gpu import describe, gpu
 from toolchain.doctor.model import Check, Status, Surroundings
 
 NOWHERE = Surroundings(environment={"PATH": ""}, cache=Path("/c"))
@@ -216,47 +217,45 @@ def test_no_gpu_is_a_note_and_a_broken_driver_a_warning(
     assert [check.status for check in gpu(NOWHERE)] == [status]
 
 
-class OneDevice:
-    """NVML as it answers on a machine with one device that cannot be partitioned."""
-
-    NVMLError = pynvml.NVMLError
-    NVML_DEVICE_MIG_ENABLE = 1
-    mig: tuple[int, int] | None = None
-
-    def nvmlSystemGetCudaDriverVersion_v2(self) -> int:  # noqa: N802
-        return 12040
-
-    def nvmlSystemGetDriverVersion(self) -> bytes:  # noqa: N802
-        return b"550.54.15"
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
-        return 1
-
-    def nvmlDeviceGetHandleByIndex(self, number: int) -> int:  # noqa: N802
-        return number
-
-    def nvmlDeviceGetMemoryInfo(self, _: int) -> SimpleNamespace:  # noqa: N802
-        return SimpleNamespace(free=8 << 30, total=16 << 30)
-
-    def nvmlDeviceGetCudaComputeCapability(self, _: int) -> tuple[int, int]:  # noqa: N802
-        return 8, 9
-
-    def nvmlDeviceGetName(self, _: int) -> str:  # noqa: N802
-        return "NVIDIA L4"
-
-    def nvmlDeviceGetMigMode(self, _: int) -> tuple[int, int]:  # noqa: N802
-        if self.mig is None:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        return self.mig
+L4 = Device(0, "NVIDIA L4", Memory(16 << 30, 8 << 30), (8, 9), Mig.NOT_OFFERED)
 
 
-@pytest.mark.parametrize(("mig", "words"), [(None, "MIG not offered"), ((0, 0), "MIG off"), ((1, 1), "MIG on")])
-def test_a_device_is_described(mig: tuple[int, int] | None, words: str) -> None:
-    nvml = OneDevice()
-    nvml.mig = mig
-    driver, device, support = _describe(nvml, WITH_ENGINE)
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        (L4, "NVIDIA L4, 8.0 of 16.0 GiB free, compute capability 8.9, MIG not offered"),
+        (replace(L4, mig=Mig.OFF), "NVIDIA L4, 8.0 of 16.0 GiB free, compute capability 8.9, MIG off"),
+        (
+            replace(L4, mig=Mig.ON, instances=(Memory(5 << 30, 5 << 30),) * 2),
+            "NVIDIA L4, 8.0 of 16.0 GiB free, compute capability 8.9, MIG on (2 instances: 5.0, 5.0 GiB)",
+        ),
+        (
+            replace(L4, memory=None, capability=None),
+            "NVIDIA L4, memory not told, compute capability not told, MIG not offered",
+        ),
+    ],
+)
+def test_a_device_is_described(device: Device, words: str) -> None:
+    driver, described, support = describe(GpuHost("550.54.15", (12, 4), (device,)), WITH_ENGINE)
     assert driver.detail == "driver 550.54.15, CUDA 12.4, 1 device"
-    assert device.detail == f"NVIDIA L4, 8.0 of 16.0 GiB free, compute capability 8.9, {words}"
+    assert described.detail == words
     assert support.status is Status.WARNING
-    with_runtime = replace(WITH_ENGINE, info={"Runtimes": {"nvidia": {}}})
-    assert _describe(nvml, with_runtime)[-1].status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("info", "status"),
+    [
+        ({"Runtimes": {"nvidia": {}}}, Status.OK),
+        ({"CDISpecDirs": ["/etc/cdi"]}, Status.OK),
+        ({"DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}]}, Status.OK),
+        ({"Runtimes": {"runc": {}}}, Status.WARNING),
+    ],
+)
+def test_whether_the_engine_hands_gpus_over(info: dict[str, Any], status: Status) -> None:
+    host = GpuHost("550.54.15", (12, 4), (L4,))
+    assert describe(host, replace(WITH_ENGINE, info=info))[-1].status is status
+
+
+def test_a_driver_without_a_device_is_a_note() -> None:
+    (check,) = describe(GpuHost("550.54.15", (12, 4), ()), WITH_ENGINE)
+    assert (check.status, check.detail) == (Status.NOTE, "driver 550.54.15, CUDA 12.4, no device")

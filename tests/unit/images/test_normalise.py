@@ -82,3 +82,14 @@ def test_devices_are_left_out_and_links_kept():
     assert set(found) == {"s", "f", "h"}
     assert found["s"][0].linkname == "/usr/bin/x"
     assert found["h"][0].linkname == "f"
+
+
+def test_what_engines_mount_themselves_is_left_out():
+    found = merged(
+        layer(("etc", None), ("etc/resolv.conf", b"nameserver"), ("etc/hostname", b"me"), ("etc/os-release", b""))
+    )
+    assert set(found) == {"etc", "etc/os-release"}
+    output = io.BytesIO()
+    normalised([layer(("run", None), ("run2", None))], output, {"run"})
+    assert b"run2" in output.getvalue()
+    assert b"run/" not in output.getvalue()

@@ -4,16 +4,20 @@ import pytest
 
 from images import placing as subject
 from images import retired as retirement
-from images.image_config import ImageConfig, Layer
+from images import stepwise
+from images.image_config import ImageConfig, Layer, layer_of
 from images.placing import Order, matches, place
 from images.retired import Retired
 from images.routes import RouteMemory
+from images.stepwise import Below
+from images.tarball import FileChanged
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
 
 BASE = Layer("base", "sha256:" + "00" * 32, 1)
-DEPENDENCIES = Layer("dependencies", "sha256:" + "11" * 32, 1, (b"d",))
-CODE = Layer("code", "sha256:" + "22" * 32, 1, (b"c",))
+DEPENDENCIES = layer_of("dependencies", (b"d",))
+CODE = layer_of("code", (b"c",))
+BELOW = Below("base", 1, {"User": "1"})
 IMAGE = ImageConfig("amd64", (BASE, DEPENDENCIES, CODE), {"User": "1"}, {"a": "1"})
 HELD = frozenset({BASE.diff_id, DEPENDENCIES.diff_id})
 FOUND = {
@@ -34,7 +38,8 @@ class Engine:
         monkeypatch.setattr(subject, "oci_archive", lambda image, _, included: (image, set(included)))
         monkeypatch.setattr(subject, "load_archive", self.load)
         monkeypatch.setattr(subject, "inspect_image", lambda _, tag: self.present if tag == "x:1" else None)
-        monkeypatch.setattr(subject, "build_image", self.build)
+        monkeypatch.setattr(stepwise, "build_image", self.build)
+        monkeypatch.setattr(stepwise, "inspect_image", lambda *_: None)
 
     def load(self, _, archive):
         self.log.append(("load", archive[1]))
@@ -42,8 +47,9 @@ class Engine:
             raise EngineRefused(self.refusal, remedy="")
         self.present = FOUND
 
-    def build(self, _engine, _context, tag, **_parameters):
+    def build(self, _engine, context, tag, **_parameters):
         self.log.append(("build", tag))
+        self.dockerfile = next(iter(context)).rstrip(b"\0").decode().rpartition("\0")[2]
         if not self.builds:
             raise EngineRefused("no", remedy="")
         return {"Id": f"built {tag}"}
@@ -56,29 +62,54 @@ def connection():
 
 def test_only_what_is_missing_is_sent(monkeypatch, connection):
     engine = Engine(monkeypatch, needs={CODE.diff_id})
-    placed = place(connection, Order(IMAGE, "x:1", HELD, "base"))
+    placed = place(connection, Order(IMAGE, "x:1", HELD, BELOW))
     assert (placed.id, placed.route) == (IMAGE.id, "partial")
     assert engine.log == [("load", {CODE.diff_id})]
 
 
 def test_a_wrong_belief_costs_one_attempt(monkeypatch, connection):
     engine = Engine(monkeypatch, needs={CODE.diff_id, DEPENDENCIES.diff_id})
-    assert place(connection, Order(IMAGE, "x:1", HELD, "base")).route == "whole"
+    assert place(connection, Order(IMAGE, "x:1", HELD, BELOW)).route == "whole"
     assert len(engine.log) == 2
 
 
 def test_an_engine_that_takes_no_archive_builds_step_by_step(monkeypatch, connection):
     engine = Engine(monkeypatch, needs={"never"})
-    assert place(connection, Order(IMAGE, "x:1", HELD, "base")).route == "build"
+    assert place(connection, Order(IMAGE, "x:1", HELD, BELOW)).route == "build"
     steps = [entry[1] for entry in engine.log if entry[0] == "build"]
     assert steps[0].startswith("mixpeek/step:")
     assert steps[1] == "x:1"
+    assert "ADD layer.tar /" in engine.dockerfile
+    assert f'com.mixpeek.image="{IMAGE.id}"' in engine.dockerfile
+    assert "USER" not in engine.dockerfile
+
+
+def test_a_run_configuration_that_differs_is_written(monkeypatch, connection):
+    engine = Engine(monkeypatch, needs={"never"})
+    place(connection, Order(IMAGE, "x:1", HELD, Below("source", 1, {})))
+    assert "USER 1" in engine.dockerfile
+    assert "ENTRYPOINT []" in engine.dockerfile
+
+
+def test_nothing_is_built_that_would_lack_a_layer(monkeypatch, connection):
+    engine = Engine(monkeypatch, needs={"never"})
+    pruned = ImageConfig("amd64", (BASE, Layer("dependencies", "sha256:" + "11" * 32, 1), CODE), {}, {})
+    with pytest.raises(EngineRefused):
+        place(connection, Order(pruned, "x:1", HELD, BELOW))
+    assert not [entry for entry in engine.log if entry[0] == "build"]
+
+
+def test_damaged_bytes_are_not_built_in(monkeypatch, connection):
+    Engine(monkeypatch, needs={"never"})
+    damaged = Layer("dependencies", DEPENDENCIES.diff_id, 1, (b"x",))
+    with pytest.raises(FileChanged):
+        place(connection, Order(ImageConfig("amd64", (BASE, damaged, CODE), {}, {}), "x:1", HELD, BELOW))
 
 
 def test_no_route_left_is_the_engines_refusal(monkeypatch, connection):
     Engine(monkeypatch, needs={"never"}, builds=False)
     with pytest.raises(EngineRefused):
-        place(connection, Order(IMAGE, "x:1", HELD, "base"))
+        place(connection, Order(IMAGE, "x:1", HELD, BELOW))
     with pytest.raises(EngineRefused):
         place(connection, Order(IMAGE, "x:1", HELD, None))
 
@@ -86,7 +117,7 @@ def test_no_route_left_is_the_engines_refusal(monkeypatch, connection):
 def test_a_full_disk_ends_the_attempts(monkeypatch, connection):
     engine = Engine(monkeypatch, needs={"never"}, refusal="could not load: the engine's disk is full")
     with pytest.raises(EngineRefused, match="disk is full"):
-        place(connection, Order(IMAGE, "x:1", HELD, "base"))
+        place(connection, Order(IMAGE, "x:1", HELD, BELOW))
     assert len(engine.log) == 1
 
 
@@ -99,6 +130,7 @@ def test_a_full_disk_ends_the_attempts(monkeypatch, connection):
         ({"Config": {"Labels": {"a": "2"}, "User": "1"}}, False),
         ({"Config": {"Labels": {"a": "1"}, "User": "0"}}, False),
         ({"Config": None}, False),
+        ({"RootFS": {"Layers": ["rebuilt"]}, "Config": {"Labels": {"com.mixpeek.image": IMAGE.id}}}, True),
     ],
 )
 def test_an_image_is_known_by_its_content(change, same):

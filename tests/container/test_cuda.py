@@ -1,0 +1,256 @@
+"""CUDA images with real wheels: what they say of themselves, what works in them without a GPU, and who is blamed.
+
+On a machine with a GPU the same tests run a kernel; on one without, nothing may pass for it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from images.build import BuildRequest, BuiltImage, build
+from images.code import SourceFile
+from images.cuda import Verdict, compare, needs_from_labels
+from images.environment import cache_directory
+from images.files import Cache
+from images.requirements import requirement_set
+from sandbox.conversation import Job
+from sandbox.dialect import dialect_for
+from sandbox.launch import container_request
+from sandbox.policy import GPU_POLICY, Policy
+from sandbox.session import Session
+from sandbox.stream import AttachedStream
+from toolchain.check.gpu import check_gpu
+from toolchain.core.containers import ContainerEngine, connect, options_from_environment
+from toolchain.core.errors import DependencyFault, ExitCode
+from toolchain.core.gpu import GpuHost, read_gpus
+from toolchain.core.reporter import SilentReporter
+
+pytestmark = pytest.mark.engine
+
+CUPY = ("cupy-cuda12x", "nvidia-cuda-runtime-cu12", "nvidia-cuda-nvrtc-cu12")
+WITHOUT_DEVICES = replace(GPU_POLICY, gpus=())
+MANIFEST = """
+import cupy
+from cupy.cuda import nvrtc
+try:
+    cupy.cuda.runtime.getDeviceCount()
+    devices = "some"
+except cupy.cuda.runtime.CUDARuntimeError as reason:
+    devices = str(reason)
+version = ".".join(map(str, nvrtc.getVersion()))
+description = devices
+"""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[ContainerEngine]:
+    connected = connect(options_from_environment())
+    yield connected
+    connected.close()
+
+
+@pytest.fixture(scope="module")
+def images(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Build CUDA images through the user's own cache, which has the wheels after the first time."""
+    path = tmp_path_factory.mktemp("cudatest") / "manifest.py"
+    path.write_text(MANIFEST)
+    (path.parent / "pipeline.py").write_text("def build_steps(request):\n    return {'steps': []}\n")
+    files = tuple(SourceFile(name, path.parent / name) for name in ("manifest.py", "pipeline.py"))
+    tags = set()
+
+    def make(*requirements: str, **settings: Any) -> BuiltImage:
+        asked = requirement_set(requirements, source="manifest.py")
+        tag = f"mixpeek/cudatest:{secrets.token_hex(4)}"
+        request = BuildRequest("cudatest", files, asked, accelerator="cuda", tag=tag, **settings)
+        built = build(request, engine, SilentReporter(), Cache(cache_directory()))
+        tags.add(tag)
+        return built
+
+    yield make
+    for tag in tags:
+        engine.client.images.remove(tag, force=True)
+
+
+@pytest.fixture(scope="module")
+def cupy(images: Any) -> BuiltImage:
+    built: BuiltImage = images(*CUPY)
+    return built
+
+
+def inspected(engine: ContainerEngine, image: BuiltImage) -> dict[str, Any]:
+    config: dict[str, Any] = engine.client.api.inspect_image(image.id)["Config"]
+    return config
+
+
+def run(engine: ContainerEngine, image: BuiltImage, policy: Policy, program: str) -> Any:
+    """What ``program`` prints as JSON in a container under ``policy``."""
+    command = ["/opt/mixpeek/python", "-I", "-S", "-B", "-c", program]
+    dialect = dialect_for(engine, policy.seccomp)
+    request = container_request(policy, image=image.id, command=command, labels={}, dialect=dialect)
+    name = f"mixpeek-cudatest-{secrets.token_hex(4)}"
+    engine.client.api.create_container_from_config(request, name=name)  # type: ignore[no-untyped-call]
+    try:
+        stream = AttachedStream(engine, name)
+        engine.client.api.start(name)
+        output = b"".join(data for _, data in stream.chunks(time.monotonic() + 60))
+        stream.close()
+    finally:
+        engine.client.api.remove_container(name, force=True)
+    lines = output.decode().splitlines()
+    return json.loads(lines[-1]) if lines and lines[-1].startswith("{") else output.decode()
+
+
+def test_the_image_says_what_it_needs(engine: ContainerEngine, cupy: BuiltImage) -> None:
+    config = inspected(engine, cupy)
+    labels = {name: value for name, value in config["Labels"].items() if name.startswith("com.mixpeek.cuda")}
+    assert labels["com.mixpeek.cuda.version"].startswith("12.")
+    assert labels["com.mixpeek.cuda.least-driver"] == "525.60.13"
+    assert labels["com.mixpeek.cuda.compute-capability"] == "5.0"
+    assert all(package in labels["com.mixpeek.cuda.packages"] for package in CUPY)
+    assert config["Labels"]["com.mixpeek.accelerator"] == "cuda"
+    assert needs_from_labels(config["Labels"]) == cupy.cuda
+
+
+def test_the_image_stands_on_the_slim_base_as_an_ordinary_user(engine: ContainerEngine, cupy: BuiltImage) -> None:
+    config = inspected(engine, cupy)
+    assert config["User"] == "65532:65532"
+    environment = dict(entry.split("=", 1) for entry in config["Env"])
+    assert environment["NVIDIA_VISIBLE_DEVICES"] == "all"
+    assert environment["NVIDIA_DRIVER_CAPABILITIES"] == "compute,utility"
+    assert "LD_LIBRARY_PATH" not in environment
+    assert sum(layer.size for layer in cupy.base.config.layers) < 100e6
+
+
+def test_it_is_placed_by_the_fast_route_although_its_wheels_share_a_folder(cupy: BuiltImage) -> None:
+    assert cupy.route in ("present", "partial", "whole")
+
+
+def test_the_same_build_is_found(images: Any, cupy: BuiltImage) -> None:
+    assert images(*CUPY).id == cupy.id
+
+
+@pytest.mark.parametrize("policy", [Policy(), WITHOUT_DEVICES], ids=["cpu", "gpu"])
+def test_cupy_imports_without_a_gpu_and_says_that_there_is_no_driver(
+    engine: ContainerEngine, cupy: BuiltImage, policy: Policy
+) -> None:
+    if isinstance(read_gpus(), GpuHost):
+        pytest.skip("this machine has a driver")
+    program = (
+        "import sys, json; sys.path.append('/opt/mixpeek/dependencies')\n"
+        "import cupy\n"
+        "from cupy.cuda import nvrtc\n"
+        "try:\n"
+        "    reason = f'{cupy.cuda.runtime.getDeviceCount()} devices'\n"
+        "except cupy.cuda.runtime.CUDARuntimeError as failure:\n"
+        "    reason = str(failure)\n"
+        "print(json.dumps({'nvrtc': nvrtc.getVersion(), 'reason': reason}))\n"
+    )
+    found = run(engine, cupy, policy, program)
+    assert "cudaErrorInsufficientDriver" in found["reason"]
+    assert found["nvrtc"][0] == 12  # found in the dependencies, which are not the interpreter's own folder
+
+
+def test_a_plugin_that_imports_cupy_is_described_in_the_real_sandbox(
+    engine: ContainerEngine, cupy: BuiltImage
+) -> None:
+    job = Job("cudatest", "/opt/mixpeek/plugin/cudatest", ("describe",))
+    with Session(engine, cupy.id, Policy(wall_seconds=120.0)) as session:
+        outcome = session.run(job)
+    described = outcome.transcript.stages["describe"].result
+    assert described is not None
+    values = described["manifest"]["values"]
+    assert values["version"].startswith("12.")
+    if not isinstance(read_gpus(), GpuHost):
+        assert "cudaErrorInsufficientDriver" in values["description"]
+
+
+def test_a_cpu_sandbox_tells_nvidia_s_hook_to_hand_nothing_in(engine: ContainerEngine, cupy: BuiltImage) -> None:
+    program = "import os, json; print(json.dumps(dict(os.environ)))"
+    assert run(engine, cupy, Policy(), program)["NVIDIA_VISIBLE_DEVICES"] == "void"
+
+
+IOCTLS = """
+import errno, fcntl, json, os
+found = {}
+descriptor = os.open("/dev/null", os.O_RDWR)
+for request in (0xC020462A, 0x30000001, 25, 0x5412, 0x4B4D, 0xAE00):
+    try:
+        fcntl.ioctl(descriptor, request, bytes(64))
+        found[hex(request)] = "done"
+    except OSError as reason:
+        found[hex(request)] = errno.errorcode[reason.errno]
+print(json.dumps(found))
+"""
+
+
+def test_the_kernel_lets_the_driver_s_requests_through_at_the_gpu_level_only(
+    engine: ContainerEngine, cupy: BuiltImage
+) -> None:
+    """ENOTTY comes from /dev/null, which knows no requests: the filter let it pass. EPERM is the filter's."""
+    cpu, gpu = run(engine, cupy, Policy(), IOCTLS), run(engine, cupy, WITHOUT_DEVICES, IOCTLS)
+    assert set(cpu.values()) == {"EPERM"}
+    driver, others = list(gpu.values())[:3], list(gpu.values())[3:]
+    assert set(driver) == {"ENOTTY"}
+    assert set(others) == {"EPERM"}
+
+
+def test_a_kernel_runs_or_nothing_passes(engine: ContainerEngine, cupy: BuiltImage) -> None:
+    check = check_gpu(engine, cupy.id)
+    assert check.run.report is not None
+    assert [library.error for library in check.run.report.libraries] == [None, None]
+    assert check.run.report.compiler is not None
+    assert check.run.report.compiler.error is None
+    if check.run.report.driver.devices:
+        assert check.verdict is Verdict.FITS, check.findings
+    else:
+        assert check.verdict is Verdict.UNKNOWN
+        assert check.verdict.exit_code is ExitCode.COULD_NOT_TELL
+        assert "this image needs driver ≥ 525.60.13; " in check.findings[0].message
+        assert check.findings[0].remedy
+    names = [name for one in engine.client.api.containers(all=True) for name in one["Names"]]
+    assert not any(name.startswith("/mixpeek-gpu-") for name in names)
+
+
+def test_an_image_without_its_compiler_is_blamed_with_or_without_a_gpu(
+    engine: ContainerEngine, images: Any
+) -> None:
+    check = check_gpu(engine, images("cupy-cuda12x", "nvidia-cuda-runtime-cu12").id)
+    assert check.verdict is Verdict.IMAGE_WRONG
+    assert check.verdict.exit_code is ExitCode.PLUGIN_AT_FAULT
+    assert "no wheel brings nvidia-cuda-nvrtc" in check.findings[0].message
+
+
+def test_without_a_driver_the_comparison_could_not_tell(cupy: BuiltImage) -> None:
+    host = read_gpus()
+    verdict = compare(cupy.cuda, host).verdict
+    if isinstance(host, GpuHost) and host.devices:
+        assert verdict in (Verdict.FITS, Verdict.HOST_WRONG)
+    else:
+        assert verdict is Verdict.UNKNOWN
+
+
+def test_two_lines_of_cuda_are_refused_by_name_before_anything_is_fetched(
+    engine: ContainerEngine, tmp_path: Path
+) -> None:
+    cache = Cache(tmp_path)
+    asked = requirement_set(["cupy-cuda12x", "nvidia-cuda-runtime>=13"], source="manifest.py")
+    request = BuildRequest("cudatest", (), asked, accelerator="cuda")
+    with pytest.raises(DependencyFault) as caught:
+        build(request, engine, SilentReporter(), cache)
+    assert "cupy-cuda12x" in caught.value.message
+    assert "nvidia-cuda-runtime" in caught.value.message
+    assert not list(tmp_path.glob("wheels/**/*"))
+
+
+def test_an_image_for_gpus_that_needs_no_cuda_says_so(engine: ContainerEngine, images: Any) -> None:
+    built = images()
+    assert built.cuda is None
+    assert inspected(engine, built)["Labels"]["com.mixpeek.cuda.version"] == "none"
