@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from images import plugin_lock
 from images.base import BaseImage, ensure_base
 from images.base.catalogue import Accelerator
 from images.build_phases import PhaseResult, Phases
@@ -55,7 +56,8 @@ class BuildRequest:
     """What to build.
 
     ``with_tests`` adds pytest in a layer of its own, ``upgrade`` resolves anew, ``tag`` replaces the usual name,
-    ``platform`` ("linux/amd64") must be the engine's own. ``accelerator`` chooses base, lock and labels.
+    ``platform`` ("linux/amd64") must be the engine's own. ``accelerator`` chooses base, lock and labels. ``lock``
+    is the text of the plugin's own lock: used while it answers the requirements, and with ``locked`` alone.
     """
 
     name: str
@@ -66,6 +68,8 @@ class BuildRequest:
     tag: str | None = None
     platform: str | None = None
     accelerator: Accelerator = "cpu"
+    lock: str | None = field(default=None, repr=False)
+    locked: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,9 @@ def build(
 ) -> BuiltImage:
     """The image for ``request``, made or found.
 
-    Raises ``DependencyFault`` and ``PluginFault`` for what the plugin must change, ``UsageFault`` for a bad name
-    or platform, and ``NetworkUnavailable``, ``DownloadCorrupt``, ``StoreUnavailable``, ``ImageUnavailable``,
-    ``EngineRefused`` and ``EngineUnavailable`` for what is not the plugin's doing.
+    Raises ``DependencyFault``, ``LockStale`` and ``PluginFault`` for what the plugin must change, ``UsageFault``
+    for a bad name or platform, and ``NetworkUnavailable``, ``DownloadCorrupt``, ``StoreUnavailable``,
+    ``ImageUnavailable``, ``EngineRefused`` and ``EngineUnavailable`` for what is not the plugin's doing.
     """
     if not _NAME.fullmatch(request.name):
         remedy = "use a letter, then letters, digits, `_` and `-`, 64 characters at most"
@@ -141,7 +145,7 @@ class _Build:
             code = code_layer(self._request.name, self._request.files, self._cache)
             phase.bytes = code.size
             image = self._image(base, wanted, (*layers, code))
-            placed = self._placed(image, base, previous)
+            placed = self._placed(image, previous)
             phase.cached = placed is not None
             if placed is None:
                 try:
@@ -174,7 +178,7 @@ class _Build:
         with self._phases.run("resolve") as phase, ThreadPoolExecutor(1, "resolve") as pool:
             # Beside the plugin's: a resolver waits for the network most of its 0.4 s.
             tests = pool.submit(self._resolve_pytest, base) if request.with_tests else None
-            resolution = resolve(
+            resolution = self._own_lock(base) or resolve(
                 request.requirements,
                 base.target,
                 self._cache,
@@ -194,6 +198,19 @@ class _Build:
                 phase.note += f", {summary(self._cuda)}"
         return tuple(wanted)
 
+    def _own_lock(self, base: BaseImage) -> Resolution | None:
+        """The lock that the plugin carries; ``None`` when a new one may and must be made."""
+        request = self._request
+        if request.requirements.findings or (request.upgrade and not request.locked):
+            return None
+        try:
+            file = plugin_lock.FILENAMES[request.accelerator]
+            return Resolution(plugin_lock.read(request.lock, request.requirements, base.target, file), cached=True)
+        except plugin_lock.LockStale:
+            if request.locked:
+                raise
+            return None
+
     def _resolve_pytest(self, base: BaseImage) -> Resolution:
         return resolve(_NO_REQUIREMENTS, base.target, self._cache, platform=PYTEST_REQUIREMENTS)
 
@@ -208,8 +225,8 @@ class _Build:
             labels |= cuda_labels(self._cuda)
         return base.config.on_top(layers, {**labels, LABEL_TESTS: "pytest"} if len(wanted) > 1 else labels)
 
-    def _placed(self, image: ImageConfig, base: BaseImage, previous: Mapping[str, Any] | None) -> Placed | None:
-        if base.made or previous is None or not matches(previous, image):
+    def _placed(self, image: ImageConfig, previous: Mapping[str, Any] | None) -> Placed | None:
+        if previous is None or not matches(previous, image):
             return None
         return Placed(str(previous["Id"]), "present")
 

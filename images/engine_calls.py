@@ -123,8 +123,10 @@ def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def _last_words(events: list[dict[str, Any]]) -> str:
-    said = [str(event["stream"]).strip() for event in events[-6:] if event.get("stream")]
-    return f"({said[-1]})" if said else ""
+    """The end of what the failing step itself printed, without the builder's own lines."""
+    said = [str(event["stream"]).strip() for event in events[-30:] if event.get("stream")]
+    said = [line for line in said if line and not line.startswith(("Removing intermediate", "--->", "Step "))]
+    return f"({' '.join(said)[-200:]})" if said else ""
 
 
 def _refusal(doing: str, words: str) -> EngineRefused:

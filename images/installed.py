@@ -7,6 +7,7 @@ from pathlib import Path
 
 from images.base import BaseImage
 from images.build_phases import Phases
+from images.cache import prune
 from images.dependencies import DependencyLayers
 from images.files import Cache
 from images.image_config import Layer
@@ -27,6 +28,7 @@ class Installer:
     """Turns installations into layers, through the cache."""
 
     def __init__(self, cache: Cache, engine: ContainerEngine, base: BaseImage, phases: Phases) -> None:
+        self._cache = cache
         self._layers = DependencyLayers(cache)
         self._engine = engine
         self._base = base
@@ -69,4 +71,5 @@ class Installer:
                 self._layers.make(entry, wheels, self._engine, self._base, phase.advance) for entry in wanted
             ]
             phase.bytes = sum(layer.size for layer in layers)
+        prune(self._cache)
         return tuple(layers)

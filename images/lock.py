@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from toolchain.core.errors import DependencyFault
 from toolchain.core.process import run
 
 _DEADLINE: Final = 300.0
+_FINDING: Final = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,11 @@ def _key(lines: list[str], target: Target, accelerator: Accelerator) -> str:
 
 
 def _run_resolver(lines: list[str], requirements: RequirementSet, target: Target, cache: Cache) -> str:
-    import uv
-
     with tempfile.TemporaryDirectory(prefix="mixpeek-resolve-") as folder:
         work = Path(folder)
         (work / "requirements.in").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         completed = run(
-            [uv.find_uv_bin(), *_arguments(target, cache)],
+            [_resolver(), *_arguments(target, cache)],
             timeout=_DEADLINE,
             env=_environment(work),
             cwd=work,
@@ -92,6 +92,14 @@ def _run_resolver(lines: list[str], requirements: RequirementSet, target: Target
         if not completed.ok:
             raise explain(completed.stderr, requirements)
         return (work / "pylock.toml").read_text(encoding="utf-8")
+
+
+def _resolver() -> str:
+    import uv
+
+    # uv asks sysconfig, whose first use is not safe in two threads (CPython 3.11 shows a half-filled table).
+    with _FINDING:
+        return str(uv.find_uv_bin())
 
 
 def _arguments(target: Target, cache: Cache) -> list[str]:

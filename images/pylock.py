@@ -71,21 +71,7 @@ def _applies(package: dict[str, Any], target: Target) -> bool:
         return True
     from packaging.markers import Marker
 
-    major, minor = target.minor
-    environment = {
-        "python_version": f"{major}.{minor}",
-        "python_full_version": target.python,
-        "implementation_name": "cpython",
-        "implementation_version": target.python,
-        "platform_python_implementation": "CPython",
-        "os_name": "posix",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "platform_machine": target.machine,
-        "platform_release": "",
-        "platform_version": "",
-    }
-    return Marker(str(marker)).evaluate(environment)
+    return Marker(str(marker)).evaluate(target.marker_environment)
 
 
 def _wheel(package: dict[str, Any], target: Target) -> LockedWheel:
@@ -124,13 +110,16 @@ def _candidate(name: str, package: dict[str, Any], entry: dict[str, Any]) -> Loc
 
 def _best(candidates: Iterable[LockedWheel], target: Target) -> LockedWheel | None:
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+    from packaging.version import InvalidVersion, Version
 
     ranked: list[tuple[int, str, LockedWheel]] = []
     for wheel in candidates:
         try:
-            tags = parse_wheel_filename(wheel.filename)[3]
-        except InvalidWheelFilename:
+            name, version, _, tags = parse_wheel_filename(wheel.filename)
+        except (InvalidWheelFilename, InvalidVersion):
             continue
+        if name != wheel.name or version != Version(wheel.version):
+            continue  # a lock that calls one package by another's name is no lock of an index
         fitting = [target.ranks[tag] for tag in tags if tag in target.ranks]
         if fitting:
             ranked.append((min(fitting), wheel.filename, wheel))

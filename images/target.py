@@ -45,6 +45,24 @@ class Target:
         """The target as it enters keys and records."""
         return {"python": self.python, "glibc": self.glibc, "architecture": self.architecture}
 
+    @property
+    def marker_environment(self) -> dict[str, str]:
+        """What environment markers are evaluated with: the image's, never the host's."""
+        major, minor = self.minor
+        return {
+            "python_version": f"{major}.{minor}",
+            "python_full_version": self.python,
+            "implementation_name": "cpython",
+            "implementation_version": self.python,
+            "platform_python_implementation": "CPython",
+            "os_name": "posix",
+            "sys_platform": "linux",
+            "platform_system": "Linux",
+            "platform_machine": self.machine,
+            "platform_release": "",
+            "platform_version": "",
+        }
+
     @cached_property
     def ranks(self) -> dict[Tag, int]:
         """Every wheel tag that the image can use, best first (rank 0)."""
@@ -52,9 +70,11 @@ class Target:
 
         major, minor = self.minor
         platforms = list(self._platforms())
+        # Named, since packaging would otherwise ask how the host's own interpreter was built.
+        abi = f"cp{major}{minor}"
         tags = [
-            *cpython_tags((major, minor), platforms=platforms),
-            *compatible_tags((major, minor), f"cp{major}{minor}", platforms),
+            *cpython_tags((major, minor), [abi], platforms),
+            *compatible_tags((major, minor), abi, platforms),
         ]
         return {tag: rank for rank, tag in reversed(list(enumerate(tags)))}
 

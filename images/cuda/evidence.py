@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, Protocol
 
 from images.cuda.versions import CudaVersion
@@ -20,14 +19,6 @@ class Wheel(Protocol):
     def version(self) -> str: ...
 
 
-class Weight(IntEnum):
-    """How much a wheel says: only ``MINOR`` ones decide on the minor version, ``NONE`` on nothing."""
-
-    NONE = 0
-    MAJOR = 1
-    MINOR = 2
-
-
 @dataclass(frozen=True)
 class Evidence:
     """A wheel that needs CUDA, and the line it names; ``None`` when it does not tell."""
@@ -35,7 +26,6 @@ class Evidence:
     package: str
     version: str
     cuda: CudaVersion | None
-    weight: Weight
 
     def __str__(self) -> str:
         return f"{self.package} {self.version}"
@@ -87,26 +77,21 @@ def evidence(wheels: Iterable[Wheel]) -> tuple[Evidence, ...]:
 def _of(wheel: Wheel) -> Evidence | None:
     name, version = wheel.name, wheel.version
     if match := _LOCAL.search(version):
-        return _made(wheel, _digits(match[1]))
+        return Evidence(name, version, _digits(match[1]))
     suffix = _SUFFIX.search(name)
     plain = name[: suffix.start()] if suffix else name
     named = _digits(suffix[1]) if suffix else None
     numbers = _NUMBERS.match(version)
     own = CudaVersion(int(numbers[1]), int(numbers[2])) if numbers else None
     if plain in _NUMBERED_LIKE_CUDA and _agree(own, named):
-        return _made(wheel, own)
+        return Evidence(name, version, own)
     if named is not None:
-        return _made(wheel, named)
+        return Evidence(name, version, named)
     if plain in _MAJOR_LIKE_CUDA and own is not None and own.major:
-        return Evidence(name, version, CudaVersion(own.major), Weight.MAJOR)
+        return Evidence(name, version, CudaVersion(own.major))
     if plain in _NUMBERED_ALONE:
-        return Evidence(name, version, None, Weight.NONE)
+        return Evidence(name, version, None)
     return _onnxruntime(wheel, own) if name == "onnxruntime-gpu" else None
-
-
-def _made(wheel: Wheel, cuda: CudaVersion | None) -> Evidence:
-    weight = Weight.NONE if cuda is None else Weight.MAJOR if cuda.minor < 0 else Weight.MINOR
-    return Evidence(wheel.name, wheel.version, cuda, weight)
 
 
 def _agree(own: CudaVersion | None, named: CudaVersion | None) -> bool:
@@ -115,7 +100,7 @@ def _agree(own: CudaVersion | None, named: CudaVersion | None) -> bool:
 
 
 def _digits(text: str) -> CudaVersion:
-    """ "12" and "12x" are 12, "126" is 12.6, and the "92" of old names is 9.2."""
+    """The line in the digits of a name: 12 is 12, 126 is 12.6, and the 92 of old names is 9.2."""
     if len(text) == 3:
         return CudaVersion(int(text[:2]), int(text[2]))
     return CudaVersion(int(text)) if int(text) < 80 else CudaVersion(int(text[0]), int(text[1]))
@@ -129,4 +114,4 @@ def _onnxruntime(wheel: Wheel, own: CudaVersion | None) -> Evidence:
     """
     release = (own.major, own.minor) if own else (0, 0)
     cuda = CudaVersion(12) if (1, 19) <= release <= (1, 26) else CudaVersion(13) if release >= (1, 28) else None
-    return _made(wheel, cuda)
+    return Evidence(wheel.name, wheel.version, cuda)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from images.cuda.evidence import Evidence, Weight, Wheel, evidence
+from images.cuda.evidence import Evidence, Wheel, evidence
 from images.cuda.versions import CudaVersion
 from toolchain.core.errors import DependencyFault
 
@@ -57,10 +57,10 @@ def cuda_needs(wheels: Iterable[Wheel]) -> CudaNeeds | None:
     found = evidence(listed)
     if not found:
         return None
-    if clash := _clash(found):
-        raise _conflict(*clash)
-    version = _version(found)
     names = {wheel.name for wheel in listed}
+    if clash := _clash(found):
+        raise _conflict(*clash, names & _OWN_KERNELS)
+    version = _version(found)
     return CudaNeeds(
         version=version,
         packages=tuple(str(one) for one in found),
@@ -81,30 +81,32 @@ def summary(needs: CudaNeeds | None) -> str:
 
 
 def _version(found: tuple[Evidence, ...]) -> CudaVersion | None:
-    """The newest version of those that weigh most: an older companion is no reason to ask for less."""
-    told = [(one.weight, one.cuda) for one in found if one.cuda is not None]
-    heaviest = max((weight for weight, _ in told), default=Weight.NONE)
-    return max((cuda for weight, cuda in told if weight == heaviest), default=None)
+    """The newest: an older companion is no reason to ask for less, and one without a minor version says less."""
+    return max((one.cuda for one in found if one.cuda is not None), default=None)
 
 
 def _clash(found: tuple[Evidence, ...]) -> tuple[Evidence, Evidence] | None:
     """Two wheels of different major lines; of each line the one that says most."""
     lines: dict[int, Evidence] = {}
-    for one in sorted(found, key=lambda one: -one.weight):
+    for one in found:
         if one.cuda is not None:
-            lines.setdefault(one.cuda.major, one)
+            known = lines.get(one.cuda.major)
+            if known is None or known.cuda is None or known.cuda < one.cuda:
+                lines[one.cuda.major] = one
     oldest, newest = (min(lines), max(lines)) if lines else (0, 0)
     return (lines[oldest], lines[newest]) if oldest != newest else None
 
 
-def _conflict(older: Evidence, newer: Evidence) -> DependencyFault:
+def _conflict(older: Evidence, newer: Evidence, others: set[str]) -> DependencyFault:
     assert older.cuda is not None
     assert newer.cuda is not None
+    # Who asked for a library of NVIDIA's is not in a lock; these are the ones that usually did.
+    who = f"; look at {', '.join(sorted(others))} first, which may be what brings one of them" if others else ""
     return DependencyFault(
         f"the requirements bring two lines of CUDA: {older} needs CUDA {older.cuda.major}, "
         f"{newer} needs CUDA {newer.cuda.major}",
         remedy=f"choose releases for one line: {older.package} for CUDA {newer.cuda.major}, or {newer.package} "
-        f"for CUDA {older.cuda.major}",
+        f"for CUDA {older.cuda.major}{who}",
     )
 
 

@@ -79,8 +79,3 @@ def parse_cuda(text: str) -> CudaVersion | None:
 def driver_key(version: str) -> tuple[int, ...]:
     """A driver's version in a form that compares: "570.26" is older than "570.124.06"."""
     return tuple(int(part) for part in re.findall(r"\d+", version))
-
-
-def newest_known() -> CudaVersion:
-    """The newest version in the table of drivers."""
-    return CudaVersion(*max(_NATIVE))

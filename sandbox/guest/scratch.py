@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -13,7 +14,7 @@ def clear(folder: Path) -> None:
     Call it when nobody else is running. What lies in a sub-folder is moved up before it is removed, so no depth
     that a plugin makes reaches the limits of Python's stack or of a path's length.
     """
-    names = count()
+    prefix, names = os.urandom(8).hex(), count()  # names that nobody can have taken beforehand
     removed = True
     while removed:
         removed = False
@@ -24,7 +25,7 @@ def clear(folder: Path) -> None:
                     for inner in _entries(entry):
                         if _is_folder(inner):
                             inner.chmod(0o700)  # to move a folder is to write its `..`
-                        inner.rename(folder / f".removed-{next(names)}")
+                        inner.rename(folder / f"{prefix}-{next(names)}")
                     entry.rmdir()
                 else:
                     entry.unlink()

@@ -6,11 +6,13 @@ On a machine with a GPU the same tests run a kernel; on one without, nothing may
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,19 +60,28 @@ def engine() -> Iterator[ContainerEngine]:
 
 
 @pytest.fixture(scope="module")
-def images(engine: ContainerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Build CUDA images through the user's own cache, which has the wheels after the first time."""
-    path = tmp_path_factory.mktemp("cudatest") / "manifest.py"
-    path.write_text(MANIFEST)
-    (path.parent / "pipeline.py").write_text("def build_steps(request):\n    return {'steps': []}\n")
-    files = tuple(SourceFile(name, path.parent / name) for name in ("manifest.py", "pipeline.py"))
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """A cache of our own, with the wheels that the user's already has: CUDA's weigh 320 MB."""
+    folder = tmp_path_factory.mktemp("cuda-cache")
+    with suppress(OSError):  # another file system, or none there yet
+        shutil.copytree(cache_directory() / "wheels", folder / "wheels", copy_function=os.link)
+    return Cache(folder)
+
+
+@pytest.fixture(scope="module")
+def images(engine: ContainerEngine, cache: Cache, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Builds CUDA images of a tiny plugin."""
+    folder = tmp_path_factory.mktemp("cudatest")
+    (folder / "manifest.py").write_text(MANIFEST)
+    (folder / "__init__.py").touch()
+    files = tuple(SourceFile(name, folder / name) for name in ("manifest.py", "__init__.py"))
     tags = set()
 
     def make(*requirements: str, **settings: Any) -> BuiltImage:
         asked = requirement_set(requirements, source="manifest.py")
         tag = f"mixpeek/cudatest:{secrets.token_hex(4)}"
         request = BuildRequest("cudatest", files, asked, accelerator="cuda", tag=tag, **settings)
-        built = build(request, engine, SilentReporter(), Cache(cache_directory()))
+        built = build(request, engine, SilentReporter(), cache)
         tags.add(tag)
         return built
 
@@ -238,16 +249,16 @@ def test_without_a_driver_the_comparison_could_not_tell(cupy: BuiltImage) -> Non
 
 
 def test_two_lines_of_cuda_are_refused_by_name_before_anything_is_fetched(
-    engine: ContainerEngine, tmp_path: Path
+    engine: ContainerEngine, cache: Cache
 ) -> None:
-    cache = Cache(tmp_path)
+    before = set(cache.root.glob("wheels/**/*"))
     asked = requirement_set(["cupy-cuda12x", "nvidia-cuda-runtime>=13"], source="manifest.py")
     request = BuildRequest("cudatest", (), asked, accelerator="cuda")
     with pytest.raises(DependencyFault) as caught:
         build(request, engine, SilentReporter(), cache)
     assert "cupy-cuda12x" in caught.value.message
     assert "nvidia-cuda-runtime" in caught.value.message
-    assert not list(tmp_path.glob("wheels/**/*"))
+    assert set(cache.root.glob("wheels/**/*")) == before
 
 
 def test_an_image_for_gpus_that_needs_no_cuda_says_so(engine: ContainerEngine, images: Any) -> None:

@@ -14,6 +14,8 @@ from tests.support.verdicts import Verdict, plugin_test
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("leaves_nothing")]
 
+SANDBOX = ("--sandbox", "--timeout", "20")
+
 FAILING = "def test_fails():\n    assert False, 'the honest result'\n\n\ndef test_fine():\n    pass\n"
 
 FORGE = """
@@ -52,7 +54,7 @@ def in_time() -> Iterator[None]:
 
 
 def judged(capsys, plugin, *options) -> Verdict:
-    verdict = plugin_test(capsys, plugin, "--sandbox", "--timeout", "2", *options)
+    verdict = plugin_test(capsys, plugin, *SANDBOX, *options)
     assert verdict.exit_code == 1, verdict.envelope
     return verdict
 
@@ -114,12 +116,12 @@ class TestForgedReports:
             "    time.sleep(600) if arguments[2].type == 'result' else None\n"
             "stages._send = late\n",
         )
-        assert judged(capsys, plugin).rules == ["run.timeout"]
+        assert judged(capsys, plugin, "--timeout", "3").rules == ["run.timeout"]
 
     def test_tests_that_forge_from_within_are_at_least_called_a_claim(self, plugin, capsys):
         """The limit of what can be seen: code with the test process's own powers equals ``assert True``."""
         plugin.write("tests/test_it.py", "def test_fails():\n    assert True\n")
-        verdict = plugin_test(capsys, plugin, "--sandbox")
+        verdict = plugin_test(capsys, plugin, *SANDBOX)
         assert verdict.exit_code == 0
         assert verdict.check("tests")["source"] == "claimed"
         assert verdict.check("schemas")["source"] == "claimed"
@@ -374,7 +376,7 @@ def test_honest_uses_of_conftest_pass(plugin, capsys):
             pytest.xfail("known")
         """,
     )
-    verdict = plugin_test(capsys, plugin, "--sandbox")
+    verdict = plugin_test(capsys, plugin, *SANDBOX)
     assert verdict.rules == []
     assert verdict.check("tests")["detail"] == "4 passed, 2 skipped, 2 xfailed"
 
@@ -395,7 +397,7 @@ class TestKilledGuests:
     )
     def test_by_signals_and_closed_descriptors(self, plugin, capsys, attack, rules):
         plugin.write("tests/test_it.py", f"import os, time\ndef test_attack():\n    {attack}\n    assert False\n")
-        verdict = judged(capsys, plugin)
+        verdict = judged(capsys, plugin, *(("--timeout", "3") if rules == ["run.timeout"] else ()))
         assert verdict.rules == rules
         assert verdict.check("samples")["status"] == "passed"  # a new worker took over
 
@@ -423,7 +425,7 @@ class TestKilledGuests:
         plugin.write(
             "tests/test_it.py", "def test_disk(tmp_path):\n    (tmp_path / 'a').write_bytes(bytes(1 << 20))\n"
         )
-        assert plugin_test(capsys, plugin, "--sandbox", "--timeout", "5").rules == []
+        assert plugin_test(capsys, plugin, *SANDBOX).rules == []
 
 
 def test_reaching_out_of_the_stage_is_refused(plugin, capsys):
@@ -470,7 +472,7 @@ def test_reaching_out_of_the_stage_is_refused(plugin, capsys):
                 exec(attempt)
         """,
     )
-    verdict = plugin_test(capsys, plugin, "--sandbox", "--timeout", "5")
+    verdict = plugin_test(capsys, plugin, *SANDBOX)
     assert verdict.rules == [], verdict.envelope["findings"]
     assert verdict.check("tests")["detail"] == "21 passed"
 
@@ -511,7 +513,7 @@ class TestDaemons:
             "manifest.py",
             "from .daemon import daemon, work\ndaemon(work)\n" + (plugin.root / "manifest.py").read_text(),
         )
-        verdict = plugin_test(capsys, plugin, "--sandbox", "--timeout", "5")
+        verdict = plugin_test(capsys, plugin, *SANDBOX)
         stages = verdict.envelope["data"]["evidence"]["stages"]
         assert {name: stage["ended"] for name, stage in stages.items() if name != "describe"} == {
             "tests": "exited",
@@ -525,7 +527,7 @@ class TestDaemons:
             "manifest.py",
             "from .daemon import daemon, work\ndaemon(work)\n" + (plugin.root / "manifest.py").read_text(),
         )
-        plugin_test(capsys, plugin, "--sandbox", "--timeout", "2")  # that it ends in time is the point
+        plugin_test(capsys, plugin, *SANDBOX, "--timeout", "3")  # that it ends in time is the point
 
     def test_one_that_hops_from_process_to_process(self, plugin, capsys):
         plugin.write(
@@ -542,7 +544,7 @@ class TestDaemons:
                         os._exit(0)
             """,
         )
-        verdict = plugin_test(capsys, plugin, "--sandbox", "--timeout", "2")
+        verdict = plugin_test(capsys, plugin, *SANDBOX, "--timeout", "3")
         assert verdict.check("samples")["status"] == "passed"
 
 
@@ -573,7 +575,7 @@ class TestBombs:
                     return {returned}
             """,
         )
-        verdict = plugin_test(capsys, plugin, "--sandbox", "--timeout", "5")
+        verdict = plugin_test(capsys, plugin, *SANDBOX)
         assert verdict.exit_code == 1 or rule is None
         assert rule is None or rule in verdict.rules
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.verdicts import parse_envelope, plugin_test
 
-HERE = ("--python", sys.executable, "--timeout", "1")
+HERE = ("--python", sys.executable, "--timeout", "20")
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def left_running(word: str) -> list[str]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            held = [(entry / "cmdline").read_bytes().decode(errors="replace"), os.readlink(entry / "cwd")]
+            held = [(entry / "cmdline").read_bytes().decode(errors="replace"), str((entry / "cwd").readlink())]
         except OSError:
             continue
         if int(entry.name) != os.getpid() and any(word in text for text in held):
@@ -55,7 +55,8 @@ def test_a_test_that_fails(plugin, capsys):
 
 def test_a_test_that_hangs(plugin, capsys):
     plugin.write("tests/test_it.py", "import time\ndef test_sleep():\n    time.sleep(600)\n")
-    assert "test_sleep" in plugin_test(capsys, plugin, *HERE).finding("run.timeout")["message"]
+    verdict = plugin_test(capsys, plugin, *HERE, "--timeout", "3")
+    assert "test_sleep" in verdict.finding("run.timeout")["message"]
 
 
 @pytest.mark.parametrize("leave", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.abort()"])

@@ -82,8 +82,7 @@ def test_a_manifest_that_is_no_python(marking, capsys, options, source):
 
 @pytest.mark.parametrize("name", [b"caf\xe9.txt", b"new\nline.txt", b"\x1b[2J.txt", "\u202egpj.txt".encode()])
 def test_a_file_name_that_is_no_text(marking, capsys, options, name):
-    with open(os.fsencode(marking.root) + b"/" + name, "w"):
-        pass
+    (marking.root / os.fsdecode(name)).touch()
     verdict = plugin_test(capsys, marking, *options)
     assert verdict.finding("structure.file-name")["file"].isascii()
     assert verdict.exit_code == 1

@@ -15,6 +15,7 @@ from sandbox.policy import GPU_POLICY, Policy
 from toolchain.core.containers import ContainerEngine
 from toolchain.core.errors import ImageUnavailable
 from toolchain.core.findings import Finding, Severity, ordered
+from toolchain.plugin.manifest import Manifest
 
 # "nvidia-cuda-nvrtc" brings libnvrtc, "nvidia-cublas" libcublas.
 _COMPONENT = re.compile(r"nvidia-(?:cuda-)?([a-z]+)")
@@ -54,6 +55,18 @@ def check_gpu(engine: ContainerEngine, image: str, policy: Policy = GPU_POLICY) 
         raise ImageUnavailable("there is no such image", where=image, remedy="build it first")
     needs = needs_from_labels((found.get("Config") or {}).get("Labels") or {})
     return judge(run_gpu_check(engine, str(found["Id"]), policy), needs)
+
+
+def wanted_memory(manifest: Manifest) -> float | None:
+    """``compute_profile.gpu_memory_gb`` as the manifest has it; ``None`` when absent or no literal number."""
+    values = manifest.values
+    metadata = values.get("metadata")
+    for place in (values, metadata if isinstance(metadata, dict) else {}):
+        profile = place.get("compute_profile")
+        wanted = profile.get("gpu_memory_gb") if isinstance(profile, dict) else None
+        if isinstance(wanted, (int, float)) and not isinstance(wanted, bool) and wanted > 0:
+            return float(wanted)
+    return None
 
 
 def judge(run: GpuRun, needs: CudaNeeds | None) -> GpuCheck:

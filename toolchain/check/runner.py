@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from images.environment import cache_directory
 from images.requirements import RequirementSet, read_requirements
@@ -77,8 +79,24 @@ def _run(
     wanted = Wanted(requirements.lines)
     host = Host(request.environment, cache_directory())
     interpreter = choose_interpreter(request.python, reading.tree.root, wanted, host, reporter)
-    job_here = Job(name=reading.package, root=str(reading.tree.root), stages=stages, sample=sample)
-    with reporter.phase("run") as phase:
+    with reporter.phase("run") as phase, _importable(reading.tree.root, reading.package) as root:
+        job_here = Job(name=reading.package, root=str(root), stages=stages, sample=sample)
         run = run_in_process(interpreter.python, job_here, request.policy, phase.advance, request.environment)
         phase.result = f"{run.reason} ({interpreter.reason})"
     return run
+
+
+@contextmanager
+def _importable(root: Path, package: str) -> Iterator[Path]:
+    """The plugin's folder under a path that pytest can work with.
+
+    pytest imports tests by the names of their folders, and takes ``[`` and ``::`` in a path for its own syntax.
+    Where that would fail, a link of the package's name stands in for the folder.
+    """
+    if root.name == package and "[" not in str(root) and "::" not in str(root):
+        yield root
+        return
+    with TemporaryDirectory(prefix="mixpeek-") as folder:
+        link = Path(folder) / package
+        link.symlink_to(root, target_is_directory=True)
+        yield link

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.protocol import printable
 from toolchain.check.returned_table import MATCHED, TableRefused, read_returned_table
+from toolchain.check.untrusted import fields
 from toolchain.check.vectors import VectorColumn, check_vectors, embedding_features
 from toolchain.core.findings import Finding, error
 
@@ -64,8 +65,10 @@ def check_samples(result: dict[str, Any], blob: bytes, features: Any, *, has_pre
 
 
 def _row_count(result: dict[str, Any], table: pa.Table, *, has_prepare: bool) -> Iterator[Finding]:
-    given = result.get("input")
-    rows = given.get("rows") if isinstance(given, dict) else None
-    if isinstance(rows, int) and rows != table.num_rows and not has_prepare:
+    rows = fields(result.get("input")).get("rows")
+    if not isinstance(rows, int):
+        remedy = "remove the code that interferes with the process that tests the plugin"
+        yield error("samples.row-count", "the number of rows that went in was not reported", remedy)
+    elif rows != table.num_rows and not has_prepare:
         message = f"{rows} rows went in and {table.num_rows} came out"
         yield error("samples.row-count", message, "return exactly the rows that came in, in their order")

@@ -41,6 +41,16 @@ EXAMINATIONS: tuple[Examination, ...] = (
 )
 
 
+def examinations(*, gpu: bool = False) -> tuple[Examination, ...]:
+    """The list; ``gpu`` makes a GPU something needed and looks at every CUDA image too."""
+    if not gpu:
+        return EXAMINATIONS
+    # Imported here: the list without it needs nothing of what judges images.
+    from toolchain.doctor.gpu_images import gpu_in_detail
+
+    return (*(one for one in EXAMINATIONS if one.name != "gpu"), Examination("gpu", gpu_in_detail))
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """All checks in the order of ``EXAMINATIONS``, and what was repaired before they were made."""

@@ -88,7 +88,7 @@ def parse_source(data: bytes, filename: str) -> ast.Module | SourceProblem:
             warnings.simplefilter("ignore")  # an author's "\\d" is no business of our caller's
             return ast.parse(data, filename)
     except SyntaxError as reason:
-        return SourceProblem(reason.msg, reason.lineno)
+        return SourceProblem(reason.msg, reason.lineno or None)  # 0 for a coding that does not exist
     except (RecursionError, MemoryError):  # what the parser raises for 100,000 signs in a row
         return SourceProblem("it nests too deeply", None)
     except ValueError as reason:

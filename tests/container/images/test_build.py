@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from images import plugin_lock
 from images.build import usual_tag
 from images.routes import RouteMemory
 from toolchain.core.containers.model import ContainerEngine
@@ -167,3 +168,14 @@ def test_a_foreign_platform_and_a_bad_name_are_usage(warm, plugin):
     plugin.name = "../x"
     with pytest.raises(UsageFault):
         plugin.build(warm)
+
+
+def test_a_plugins_own_lock_is_followed_until_its_requirements_change(base, warm, plugin):
+    first = plugin.build(warm)
+    text = plugin_lock.render(first.lock, plugin.request().requirements)
+    older = text.replace(first.lock.wheels[0].version, "0.0.1")
+    assert plugin.build(warm, lock=older, locked=True).lock.wheels[0].version == "0.0.1"
+    assert plugin.build(warm, lock=text, locked=True).id == first.id
+    with pytest.raises(plugin_lock.LockStale):
+        plugin.build(warm, "pluggy", lock=text, locked=True)
+    assert len(plugin.build(warm, "pluggy", lock=text).lock.wheels) == len(first.lock.wheels) + 1

@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -89,6 +90,17 @@ def test_builds_killed_at_any_moment_leave_a_cache_that_works(engine, base, fres
     assert files_of(fresh, "tmp") == []
     assert not list((fresh.root / "wheels").rglob("*.part"))
     assert left_behind(engine) == []
+
+
+def test_an_interrupted_build_cleans_up_itself(engine, base, fresh, worker):
+    shutil.rmtree(fresh.root / "wheels")
+    for moment in (0.6, 1.2, 2.0):
+        process = worker(fresh)
+        time.sleep(moment)
+        process.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in process.communicate(timeout=30)[1] or process.returncode == 0
+        assert files_of(fresh, "tmp") == []
+        assert left_behind(engine) == []
 
 
 def test_two_builds_of_one_plugin_at_once_agree(engine, base, fresh, plugin, worker):

@@ -68,6 +68,8 @@ def test_another_machine_takes_its_own_wheels():
         lock(("file:///tmp/pkg-1.0-py3-none-any.whl", SHA)),
         lock(),
         lock(wheel("py3-none-any"), name="engine"),
+        lock(wheel("py3-none-any"), name="numpy"),
+        lock(("https://index.test/pkg-2.0-py3-none-any.whl", SHA)),
         'lock-version = "1.0"\n[[packages]]\nname = "x"\nsdist = { url = "https://x.test/x.tar.gz" }\n',
         'lock-version = "1.0"\n[[packages]]\nname = "x"\nvcs = { type = "git", url = "https://x.test/x" }\n',
     ],

@@ -8,15 +8,16 @@ import click
 
 from toolchain.cli.output import Result, finish
 from toolchain.core.reporter import SilentReporter, StreamReporter
-from toolchain.doctor import Check, Diagnosis, DoctorOptions, Status, diagnose, repair, survey
+from toolchain.doctor import Check, Diagnosis, DoctorOptions, Status, diagnose, examinations, repair, survey
 
 _COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.UNKNOWN: "magenta", Status.ERROR: "red"}
 
 
 @click.command("doctor")
 @click.option("--fix", is_flag=True, help="Start an installed engine and make the base image.")
+@click.option("--gpu", is_flag=True, help="Require a GPU, and compare every CUDA image here with it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(*, fix: bool, as_json: bool) -> None:
+def command(*, fix: bool, gpu: bool, as_json: bool) -> None:
     """Check this machine: engine, sandbox, registries, GPU.
 
     Limits and walls are probed with real containers, not read from settings. Nothing is changed or started
@@ -28,7 +29,7 @@ def command(*, fix: bool, as_json: bool) -> None:
     reporter = SilentReporter() if as_json else StreamReporter()
     surroundings, repaired = repair(options, reporter) if fix else (survey(options), ())
     try:
-        diagnosis = diagnose(surroundings, repaired=repaired)
+        diagnosis = diagnose(surroundings, repaired=repaired, examinations=examinations(gpu=gpu))
     finally:
         if surroundings.engine is not None:
             surroundings.engine.close()

@@ -96,6 +96,11 @@ def test_a_device_too_old():
     assert message(comparison, "gpu.capability") == words
 
 
+def test_the_oldest_device_that_is_still_served():
+    host = replace(HOST, devices=(replace(L4, capability=(7, 5)),))
+    assert compare(replace(CUDA_13, untold=()), replace(host, cuda=(13, 2))).findings == ()
+
+
 def test_one_device_of_two_suffices_and_its_memory_counts():
     old = replace(L4, index=1, capability=(7, 0), memory=Memory(80 * GIB, 80 * GIB))
     host = replace(HOST, devices=(old, L4))

@@ -61,6 +61,8 @@ def test_a_line_that_nothing_tells_is_not_guessed(wheel):
         "onnxruntime==1.31.1",
         "tensorflow==2.21.0",
         "cucumber==1.0",
+        # a placeholder on the index
+        "nvidia-cuda-runtime==0.0.1.dev5",
         "focus12==1.0",
         "numpy==2.4.6",
     ],
@@ -125,6 +127,18 @@ def test_two_lines_are_a_conflict_that_names_both():
     assert "nvidia-cuda-runtime 13.2.86 needs CUDA 13" in caught.value.message
     assert "cupy-cuda12x for CUDA 13" in caught.value.remedy
     assert caught.value.exit_code is ExitCode.PLUGIN_AT_FAULT
+
+
+def test_who_may_have_brought_a_library_is_named_too():
+    with pytest.raises(DependencyFault) as caught:
+        needs("torch==2.15.0", "cuda-toolkit==13.2.2", "cupy-cuda12x==14.2.0")
+    assert "look at torch first" in caught.value.remedy
+
+
+def test_of_each_line_the_package_that_says_most_is_named():
+    with pytest.raises(DependencyFault) as caught:
+        needs("cupy-cuda12x==14.2.0", "torch==2.6.0+cu126", "jax-cuda13-plugin==0.12")
+    assert "torch 2.6.0+cu126 needs CUDA 12, jax-cuda13-plugin 0.12 needs CUDA 13" in caught.value.message
 
 
 def test_minor_versions_of_one_line_are_no_conflict():

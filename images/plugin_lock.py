@@ -1,0 +1,83 @@
+"""The lock that a plugin carries: ``pylock.cpu.toml`` or ``pylock.cuda.toml`` beside its code.
+
+It is the resolver's PEP 751 file with a table of ours that says which requirements it answers, so that a lock
+whose question has changed is noticed without a network. It comes with the plugin, from a stranger: its digests
+bind us to bytes, but its addresses must lead to the index that this machine builds from and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from images.base.catalogue import Accelerator
+from images.environment import index_url
+from images.layout import PLATFORM_REQUIREMENTS
+from images.pylock import Lock, parse_pylock
+from images.requirements import RequirementSet
+from images.target import Target
+from images.toml import TomlFault, read_toml
+from toolchain.core.digests import sha256_json
+from toolchain.core.errors import PluginFault
+
+FILENAMES: Final[Mapping[Accelerator, str]] = {"cpu": "pylock.cpu.toml", "cuda": "pylock.cuda.toml"}
+_PUBLIC_FILES: Final = frozenset({"files.pythonhosted.org"})
+_TABLE: Final = re.compile(r"\n*\[tool\.mixpeek\]\n(?:[^\[\n][^\n]*\n)*")
+
+
+class LockStale(PluginFault):
+    """The plugin's lock is missing or answers other requirements than the plugin has now."""
+
+    id = "lock-stale"
+
+
+def render(lock: Lock, requirements: RequirementSet) -> str:
+    """The text to write into the plugin; the same lock and requirements give the same text."""
+    table = {"requirements": _question(requirements), **_platform(lock.target)}
+    lines = [f'{key} = "{value}"\n' for key, value in table.items()]
+    return _TABLE.sub("\n", lock.text).rstrip("\n") + "\n\n[tool.mixpeek]\n" + "".join(lines)
+
+
+def read(text: str | None, requirements: RequirementSet, target: Target, file: str) -> Lock:
+    """The lock in ``text``, for ``target``.
+
+    Raises ``LockStale`` when there is none or it answers another question, ``DependencyFault`` when it holds what
+    we do not install. Nothing is resolved.
+    """
+    if text is None:
+        raise _stale("there is no lock", file)
+    try:
+        table: Any = read_toml(text).get("tool", {}).get("mixpeek", {})
+    except (TomlFault, AttributeError):
+        raise _stale("the lock is not valid TOML", file) from None
+    if not isinstance(table, dict) or table.get("requirements") != _question(requirements):
+        raise _stale("the requirements have changed since the lock was made", file)
+    expected = _platform(target)
+    if changed := [key for key, value in expected.items() if table.get(key) != value]:
+        raise _stale(f"the lock is for another {' and '.join(changed)}", file)
+    lock = parse_pylock(text, target)
+    hosts = _index_hosts()
+    if strangers := [wheel.name for wheel in lock.wheels if urlsplit(wheel.url).hostname not in hosts]:
+        raise _stale(f"the lock takes {', '.join(strangers[:3])} from outside the package index", file)
+    return lock
+
+
+def _index_hosts() -> frozenset[str | None]:
+    """Where the index in use keeps its files: the public one has a host for them, others serve them themselves."""
+    index = index_url()
+    return frozenset({urlsplit(index).hostname}) if index else _PUBLIC_FILES
+
+
+def _question(requirements: RequirementSet) -> str:
+    return sha256_json(sorted({*requirements.lines, *PLATFORM_REQUIREMENTS}))
+
+
+def _platform(target: Target) -> dict[str, str]:
+    # The minor version alone: a patch release of the base's Python takes the same wheels.
+    return {"python": ".".join(map(str, target.minor)), "architecture": target.architecture}
+
+
+def _stale(what: str, file: str) -> LockStale:
+    return LockStale(what, where=file, remedy="run `mixpeek plugin build` without --locked to make a new lock")

@@ -1,0 +1,238 @@
+"""Calls: of the tree's own functions, of built-in methods, and of what lies outside."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from toolchain.scan.evaluate.frames import Frame
+from toolchain.scan.evaluate.interpreter import MAX_DEPTH, Activation, Call
+from toolchain.scan.evaluate.values import (
+    UNKNOWN,
+    Bound,
+    Class,
+    Const,
+    Dunder,
+    Function,
+    Getter,
+    Instance,
+    Map,
+    Method,
+    OwnModule,
+    OwnName,
+    Partial,
+    Ref,
+    Seq,
+    Value,
+    each,
+    join,
+)
+
+if TYPE_CHECKING:
+    from toolchain.scan.evaluate.interpreter import Interpreter
+
+_NESTED = 7
+
+
+def call(it: Interpreter, function: Value, request: Call) -> Value:
+    """What calling any of the alternatives gives."""
+    if function is UNKNOWN:
+        return UNKNOWN
+    it.burn(2)
+    results = [_call(it, option, request) for option in each(function)]
+    return results[0] if len(results) == 1 else join(results)
+
+
+def _call(it: Interpreter, function: Value, request: Call) -> Value:
+    from toolchain.scan.evaluate import methods, natives
+
+    if isinstance(function, Ref):
+        return natives.call_outside(it, function, request)
+    if isinstance(function, OwnName):
+        from toolchain.scan.evaluate.modules import force
+
+        forced = force(it, function)
+        return UNKNOWN if isinstance(forced, OwnName) else call(it, forced, request)
+    if isinstance(function, Function):
+        return call_function(it, function, request.args, request.kwargs, request.node)
+    if isinstance(function, Bound):
+        return call_function(it, function.function, [function.receiver, *request.args], request.kwargs, request.node)
+    if isinstance(function, Class):
+        return construct(it, function, request)
+    if isinstance(function, Instance):
+        from toolchain.scan.evaluate.attributes import get_attribute
+
+        hook = get_attribute(it, function, "__call__", request.node)
+        return call(it, hook, request) if not isinstance(hook, (Instance, Dunder)) else UNKNOWN
+    if isinstance(function, Method):
+        return methods.call_method(it, function, request)
+    if isinstance(function, Partial):
+        merged = Call([*function.args, *request.args], {**function.kwargs, **request.kwargs}, request.node)
+        return call(it, function.function, merged)
+    if isinstance(function, Getter):
+        return methods.call_getter(it, function, request)
+    if isinstance(function, Dunder):
+        return _call_dunder(it, function, request)
+    return UNKNOWN
+
+
+def _call_dunder(it: Interpreter, function: Dunder, request: Call) -> Value:
+    from toolchain.scan.evaluate.attributes import get_attribute
+
+    if function.kind == "mro-method":
+        return Dunder("mro")
+    if function.kind == "getattribute" and request.args:
+        name = request.args[-1]
+        if isinstance(name, Const) and isinstance(name.value, str):
+            return get_attribute(it, UNKNOWN, name.value, request.node)
+    if function.kind == "class":
+        return UNKNOWN
+    return UNKNOWN
+
+
+def construct(it: Interpreter, cls: Class, request: Call) -> Value:
+    """An instance of one of the tree's classes; its ``__init__`` sees the arguments."""
+    from toolchain.scan.evaluate.attributes import class_attribute
+
+    made = Instance(cls)
+    for name in ("__new__", "__init__"):
+        function = class_attribute(it, cls, name)
+        for option in each(function) if function is not None else ():
+            if isinstance(option, Function):
+                first = cls if name == "__new__" else made
+                call_function(it, option, [first, *request.args], request.kwargs, request.node)
+    if class_attribute(it, cls, "__init__") is None:
+        for name, value in request.kwargs.items():
+            made.attributes[name] = value
+        names = [name for name in cls.frame.ever if name in getattr(cls.frame, "parameters", ())]
+        made.attributes.update(dict(zip(names, request.args, strict=False)))
+    return made
+
+
+def call_function(
+    it: Interpreter, function: Function, args: list[Value], kwargs: dict[str, Value], node: ast.AST
+) -> Value:
+    """Call one of the tree's functions: evaluated anew when the arguments can matter, else from its summary."""
+    if it.depth >= MAX_DEPTH or it.stack.count(function.node) >= _NESTED * 3:
+        return UNKNOWN
+    module = it.package.file(function.frame.module_file) if function.frame.module_file else it.module
+    module = module or it.module
+    matters = any(_matters(it, value, module.dynamic or it.module.dynamic) for value in (*args, *kwargs.values()))
+    if not matters or it.depth >= _NESTED and it.stack.count(function.node) == 0 and it.depth >= MAX_DEPTH - 4:
+        if function.returns is None and not function.visiting:
+            with it.inside(function.frame, module, Activation()):
+                visit_function(it, function)
+        return function.returns if function.returns is not None else UNKNOWN
+    activation = Activation(concrete=True)
+    frame = _frame(function)
+    _bind_arguments(it, function, frame, args, kwargs)
+    it.stack.append(function.node)
+    try:
+        with it.inside(frame, module, activation):
+            return _body(it, function)
+    finally:
+        it.stack.pop()
+
+
+def visit_function(it: Interpreter, function: Function, *, again: bool = False) -> None:
+    """Evaluate a function with arguments that are not known, keeping what it returns as its summary."""
+    if function.visiting or (function.returns is not None and not again) or it.depth > MAX_DEPTH + 8:
+        return
+    function.visiting = True
+    frame = _frame(function)
+    receiver: list[Value] = []
+    if function.owner is not None and function.kind in {"function", "property"}:
+        if function.owner.instance is None:
+            function.owner.instance = Instance(function.owner)
+        receiver = [function.owner.instance]
+    elif function.owner is not None and function.kind == "class":
+        receiver = [function.owner]
+    _bind_arguments(it, function, frame, receiver, {}, lenient=True)
+    try:
+        with it.inside(frame, it.module, Activation()):
+            function.returns = _body(it, function)
+    finally:
+        function.visiting = False
+
+
+def _frame(function: Function) -> Frame:
+    outer: Frame | None = function.frame
+    return Frame("function", function.frame.module, outer)
+
+
+def _body(it: Interpreter, function: Function) -> Value:
+    from toolchain.scan.evaluate.expressions import evaluate
+    from toolchain.scan.evaluate.statements import execute
+
+    node = function.node
+    if isinstance(node, ast.Lambda):
+        return evaluate(it, node.body)
+    execute(it, node.body)
+    if it.activation.yields:
+        return Seq("generator", it.activation.yields[:256], exact=it.activation.concrete)
+    return join(it.activation.returns) if it.activation.returns else Const(None)
+
+
+def _bind_arguments(
+    it: Interpreter,
+    function: Function,
+    frame: Frame,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    *,
+    lenient: bool = False,
+) -> None:
+    spec = function.node.args
+    positional = [*spec.posonlyargs, *spec.args]
+    rest = dict(kwargs)
+    for position, parameter in enumerate(positional):
+        if position < len(args):
+            value = args[position]
+        elif parameter.arg in rest:
+            value = rest.pop(parameter.arg)
+        else:
+            value = _default(function, parameter.arg, lenient=lenient)
+        frame.set(parameter.arg, value)
+    for parameter in spec.kwonlyargs:
+        value = rest.pop(parameter.arg, None) or _default(function, parameter.arg, lenient=lenient)
+        frame.set(parameter.arg, value)
+    if spec.vararg is not None:
+        frame.set(spec.vararg.arg, Seq("tuple", args[len(positional) :], exact=not lenient))
+    if spec.kwarg is not None:
+        frame.set(spec.kwarg.arg, Map(dict(rest), UNKNOWN if lenient else None))
+    if function.owner is not None:
+        frame.set("__class__", function.owner)
+
+
+def _default(function: Function, name: str, *, lenient: bool) -> Value:
+    value = function.defaults.get(name)
+    if value is None:
+        return UNKNOWN
+    return join((value, UNKNOWN)) if lenient else value
+
+
+def _matters(it: Interpreter, value: Value, dynamic: bool, depth: int = 3) -> bool:
+    """Whether an argument can carry power into a function."""
+    for option in each(value):
+        if isinstance(option, Ref):
+            root = option.path.partition(".")[0]
+            if root in it.policy.carried or root == "builtins" or it.policy.match(option.path) is not None:
+                return True
+        elif isinstance(option, (OwnModule, Function, Class, Bound, Partial, Getter, Dunder, Method)):
+            return True
+        elif isinstance(option, Instance):
+            if dynamic or any(_matters(it, item, dynamic, 0) for item in option.attributes.values()):
+                return True
+        elif isinstance(option, Const):
+            if dynamic and option.value is not None:
+                return True
+        elif isinstance(option, OwnName):
+            return dynamic
+        elif depth and isinstance(option, Seq):
+            if any(_matters(it, item, dynamic, depth - 1) for item in option.items[:64]):
+                return True
+        elif depth and isinstance(option, Map) and any(
+            _matters(it, item, dynamic, depth - 1) for item in list(option.items.values())[:64]
+        ):
+            return True
+    return False

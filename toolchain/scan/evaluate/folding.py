@@ -1,0 +1,92 @@
+"""Between abstract values and the Python objects that folding computes with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice, product
+from typing import Any
+
+from toolchain.scan.evaluate.pure import TooMuch, bounded
+from toolchain.scan.evaluate.values import UNKNOWN, Const, Map, Seq, Value, each, join
+
+_COMBINATIONS = 24
+_ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, TooMuch, SyntaxError, EOFError)
+
+
+class NotKnown(Exception):
+    """The value is not fully known."""
+
+
+def concrete(value: Value, depth: int = 6) -> Any:
+    """The Python object that a fully known value stands for. Raises ``NotKnown``."""
+    if isinstance(value, Const):
+        return value.value
+    if depth and isinstance(value, Seq) and value.exact:
+        items = [concrete(item, depth - 1) for item in value.items]
+        return tuple(items) if value.kind == "tuple" else items
+    if depth and isinstance(value, Map) and value.rest is None:
+        return {key: concrete(item, depth - 1) for key, item in value.items.items()}
+    raise NotKnown
+
+
+def known(value: Value) -> bool:
+    """Whether ``concrete`` would succeed, cheaply for the common cases."""
+    if isinstance(value, Const):
+        return True
+    try:
+        concrete(value)
+    except NotKnown:
+        return False
+    return True
+
+
+def lift(item: Any) -> Value:
+    """The abstract value of a Python object that folding made."""
+    if isinstance(item, (list, tuple, set, frozenset, range)):
+        kind = "tuple" if isinstance(item, tuple) else "set" if isinstance(item, (set, frozenset)) else "list"
+        return Seq(kind, [lift(part) for part in item])
+    if isinstance(item, dict):
+        return Map({key: lift(part) for key, part in item.items()})
+    if isinstance(item, bytearray):
+        return Const(bytes(item))
+    if item is None or isinstance(item, (str, bytes, int, float, bool, complex, slice, type(...))):
+        return Const(item)
+    return UNKNOWN
+
+
+def fold(function: Callable[..., Any], *args: Value) -> Value:
+    """Apply a pure function to every combination of known alternatives; ``UNKNOWN`` where it cannot be."""
+    results: list[Value] = []
+    for combination in islice(product(*(each(arg) for arg in args)), _COMBINATIONS):
+        try:
+            results.append(lift(bounded(function(*(concrete(value) for value in combination)))))
+        except NotKnown:
+            results.append(UNKNOWN)
+        except (*_ERRORS, MemoryError, RecursionError):
+            continue  # this alternative would raise: no value comes of it
+        except Exception:  # noqa: BLE001 - zlib.error, binascii.Error, lzma.LZMAError and their kin are unrelated
+            continue
+    return join(results)
+
+
+def elements(value: Value) -> list[Value] | None:
+    """What iterating over a value yields, in order, or ``None`` where that is not known."""
+    if isinstance(value, Seq):
+        return list(value.items) if value.exact else None
+    if isinstance(value, Map):
+        return [lift(key) for key in value.items] if value.rest is None else None
+    if isinstance(value, Const) and isinstance(value.value, (str, bytes)):
+        return [Const(item) for item in value.value]
+    return None
+
+
+def contents(value: Value) -> Iterator[Value]:
+    """Everything that iterating over a value may yield."""
+    for option in each(value):
+        if isinstance(option, Seq):
+            yield from option.items
+        found = elements(option) if not isinstance(option, Seq) else None
+        if found is not None:
+            yield from found[:64]
+        elif not isinstance(option, Seq) or not option.exact:
+            yield UNKNOWN

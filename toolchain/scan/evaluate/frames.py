@@ -1,0 +1,90 @@
+"""Names and what they stand for: the frames of modules, classes and functions, with overlays for branches."""
+
+from __future__ import annotations
+
+from toolchain.scan.evaluate.values import UNKNOWN, Value, join, join2
+
+
+class Frame:
+    """The names of one scope.
+
+    ``layers`` holds the current values, the last layer being the branch under way; ``ever`` joins all values a
+    name has had, for code that runs at another time than the one that is being read.
+    """
+
+    __slots__ = ("ever", "file", "globals_declared", "kind", "layers", "module", "outer", "parameters", "stars")
+
+    def __init__(self, kind: str, module: Frame | None, outer: Frame | None) -> None:
+        self.kind = kind
+        self.module: Frame = module if module is not None else self
+        self.outer = outer
+        self.layers: list[dict[str, Value]] = [{}]
+        self.ever: dict[str, Value] = {}
+        self.stars: list[Value] = []
+        self.globals_declared: dict[str, Frame] = {}
+        self.parameters: frozenset[str] = frozenset()
+        self.file = ""
+
+    @property
+    def module_file(self) -> str:
+        """The file of the module that this scope is part of."""
+        return self.module.file
+
+    def get(self, name: str) -> Value | None:
+        """The present value of a name in this scope only."""
+        for layer in reversed(self.layers):
+            if name in layer:
+                return layer[name]
+        return None
+
+    def get_ever(self, name: str) -> Value | None:
+        """The join of all values the name has had in this scope."""
+        return self.ever.get(name)
+
+    def set(self, name: str, value: Value) -> None:
+        """Bind a name."""
+        target = self.globals_declared.get(name)
+        if target is not None:
+            target.add(name, value)
+            return
+        self.layers[-1][name] = value
+        before = self.ever.get(name)
+        self.ever[name] = value if before is None else join2(before, value)
+
+    def add(self, name: str, value: Value) -> None:
+        """Join a value to what the name may already be."""
+        before = self.get(name)
+        self.layers[-1][name] = value if before is None else join2(before, value)
+        past = self.ever.get(name)
+        self.ever[name] = value if past is None else join2(past, value)
+
+    def push(self) -> None:
+        """Begin a branch."""
+        self.layers.append({})
+
+    def pop(self) -> dict[str, Value]:
+        """End a branch and return what it bound."""
+        return self.layers.pop()
+
+    def merge(self, branches: list[dict[str, Value]], *, complete: bool) -> None:
+        """Join what branches bound. ``complete`` says that one of the branches is taken for sure."""
+        names = dict.fromkeys(name for branch in branches for name in branch)
+        for name in names:
+            options = [branch[name] for branch in branches if name in branch]
+            if not complete or len(options) < len(branches):
+                before = self.get(name)
+                if before is not None:
+                    options.insert(0, before)
+                elif self.kind == "module":
+                    options.append(MAYBE_UNBOUND)
+            self.layers[-1][name] = join(options)
+
+
+class _MaybeUnbound(Value):
+    __slots__ = ()
+
+
+MAYBE_UNBOUND = _MaybeUnbound()
+"""One of the alternatives of a module's name that some path leaves unbound: then the built-in name counts."""
+
+__all__ = ["MAYBE_UNBOUND", "UNKNOWN", "Frame"]

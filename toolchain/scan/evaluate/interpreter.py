@@ -1,0 +1,168 @@
+"""The evaluator's state for one file at a time, and the record of what was reached."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from toolchain.scan.evaluate.frames import MAYBE_UNBOUND, Frame
+from toolchain.scan.evaluate.values import UNKNOWN, Ref, Value, each
+from toolchain.scan.policy import Policy, Rule
+
+if TYPE_CHECKING:
+    from toolchain.scan.evaluate.package import Module, Package
+
+FUEL = 1_500_000
+MAX_DEPTH = 24
+
+
+class OutOfFuel(Exception):
+    """The file asks for more work than one file may."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """One dangerous thing that a file reaches: the rule, its canonical name, where, and how."""
+
+    rule: str
+    power: str
+    name: str
+    file: str
+    line: int
+    column: int
+    trail: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass
+class Call:
+    """A call being judged: positional and keyword values; ``extra`` when starred arguments are not known."""
+
+    args: list[Value]
+    kwargs: dict[str, Value]
+    node: ast.AST
+    extra: bool = False
+
+
+@dataclass
+class Activation:
+    """What the running function collects."""
+
+    returns: list[Value] = field(default_factory=list)
+    yields: list[Value] = field(default_factory=list)
+    concrete: bool = False
+
+
+class Interpreter:
+    """Evaluates the modules of one package; ``reached`` is what policy has a rule for."""
+
+    def __init__(self, policy: Policy, package: Package) -> None:
+        self.policy = policy
+        self.package = package
+        self.reached: dict[tuple[Any, ...], Reach] = {}
+        self.module: Module = package.nowhere
+        self.frame = Frame("module", None, None)
+        self.activation = Activation()
+        self.fuel = FUEL
+        self.depth = 0
+        self.shadow = 0
+        self.dirty = False
+        self.stack: list[ast.AST] = []
+        self.pending: list[Any] = []
+
+    def burn(self, amount: int = 1) -> None:
+        """Account for work. Raises ``OutOfFuel``."""
+        self.fuel -= amount
+        if self.fuel < 0:
+            raise OutOfFuel
+
+    def emit(self, rule: Rule, name: str, node: ast.AST, trail: tuple[str, ...] = (), note: str = "") -> None:
+        """Record that ``name`` is reached at ``node``."""
+        if rule.default == "allowed" and rule.strict == "allowed":
+            return
+        line = getattr(node, "lineno", 1)
+        column = getattr(node, "col_offset", 0)
+        if self.module.text_line:
+            line, column = self.module.text_line, 0
+        key = (self.module.file, line, rule.id, name)
+        if key not in self.reached:
+            self.reached[key] = Reach(rule.id, rule.power, name, self.module.file, line, column, trail, note)
+
+    def emit_named(self, rule_id: str, name: str, node: ast.AST, note: str = "") -> None:
+        """``emit`` for a rule without names of its own."""
+        self.emit(self.policy.rules[rule_id], name, node, (), note)
+
+    def mention(self, value: Value, node: ast.AST) -> Value:
+        """Record a reference to something that policy names; returns the value."""
+        for option in each(value):
+            if isinstance(option, Ref):
+                rule = self.policy.match(option.path)
+                if rule is not None and rule.judge is None:
+                    self.emit(rule, option.path, node, option.trail)
+        return value
+
+    def ref(self, path: str, trail: tuple[str, ...] = ()) -> Ref:
+        """A reference under its canonical name."""
+        return Ref(self.policy.canonical(path), trail)
+
+    @contextmanager
+    def inside(self, frame: Frame, module: Module, activation: Activation) -> Iterator[None]:
+        """Evaluate in another frame for a while."""
+        before = (self.frame, self.module, self.activation)
+        self.frame, self.module, self.activation = frame, module, activation
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.frame, self.module, self.activation = before
+            self.depth -= 1
+
+    def lookup(self, name: str) -> Value | None:
+        """What a name stands for here, up to the module and its star imports; ``None``: not bound."""
+        frame: Frame | None = self.frame
+        first = True
+        while frame is not None:
+            if name in frame.globals_declared:
+                frame = frame.globals_declared[name]
+            live = first or frame.kind == "module" and not self.module.finished
+            value = frame.get(name) if live else frame.get_ever(name)
+            if value is None and live:
+                value = None if first and frame.kind != "module" else frame.get_ever(name)
+            if value is not None and (first or frame.kind != "class"):
+                return value
+            frame, first = frame.outer, False
+        return None
+
+    def name(self, name: str) -> Value:
+        """The value of a name, built-ins included."""
+        value = self.lookup(name)
+        if value is not None and not (value is MAYBE_UNBOUND or MAYBE_UNBOUND in each(value)):
+            return value
+        outside = self._beyond(name)
+        if value is None or value is MAYBE_UNBOUND:
+            return outside
+        return next(iter(_join_known(value, outside)))
+
+    def _beyond(self, name: str) -> Value:
+        for star in self.frame.module.stars:
+            if isinstance(star, Ref):
+                path = self.policy.canonical(f"{star.path}.{name}")
+                if self.policy.match(path) is not None or path in self.policy.carried or name == star.path:
+                    return Ref(path, star.trail)
+        if name in BUILTIN_NAMES:
+            return self.ref(f"builtins.{name}" if name not in {"__builtins__", "__loader__", "__spec__"} else name)
+        return UNKNOWN
+
+
+def _join_known(value: Value, outside: Value) -> Iterator[Value]:
+    from toolchain.scan.evaluate.values import join
+
+    yield join([*(option for option in each(value) if option is not MAYBE_UNBOUND), outside])
+
+
+Handler = Callable[[Interpreter, Any], Value]
+
+BUILTIN_NAMES = frozenset(dir(__import__("builtins"))) | {"execfile", "unicode", "reload", "__builtins__", "get_ipython"}

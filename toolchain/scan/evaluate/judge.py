@@ -1,0 +1,182 @@
+"""Calls that their arguments make dangerous or harmless."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from toolchain.scan.evaluate.values import UNKNOWN, Const, Map, Ref, Seq, Value, each, texts
+
+if TYPE_CHECKING:
+    from toolchain.scan.evaluate.interpreter import Call, Interpreter
+
+_MEMORY_FILE = re.compile(r"/proc/(self|thread-self|\d+)/(task/\d+/)?mem$|/dev/k?mem$")
+_OPENERS = frozenset({"builtins.open", "io.open", "os.open", "pathlib.Path", "codecs.open", "numpy.memmap", "io.FileIO"})
+_SAFE_YAML = frozenset({"SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader", "FullLoader_"})
+
+
+def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
+    """Record the call where policy names it, or where its arguments make it dangerous."""
+    rule = it.policy.match(function.path)
+    if rule is not None:
+        if rule.judge is None:
+            it.emit(rule, function.path, request.node, function.trail)
+        else:
+            note = _JUDGES[rule.judge](it, function.path, request)
+            if note is not None:
+                it.emit(rule, function.path, request.node, function.trail, note)
+    if function.path.endswith(".?"):
+        unknown = it.policy.match(f"{function.path}()")
+        if unknown is not None:
+            it.emit(unknown, f"{function.path}()", request.node, function.trail)
+    if function.path in _OPENERS and request.args:
+        for text in texts(request.args[0]):
+            if _MEMORY_FILE.search(text):
+                it.emit_named("memory.native", text, request.node)
+    if function.path in {"os.putenv", "os.environ.setdefault", "os.environ.__setitem__", "os.environb.setdefault"} and request.args:
+        judge_environment(it, it.ref("os.environ"), request.args[0], request.node)
+    if function.path in {"os.environ.update", "os.environ.__ior__"}:
+        for arg in (*request.args, Map({key: UNKNOWN for key in request.kwargs})):
+            for key in arg.items if isinstance(arg, Map) else ():
+                judge_environment(it, it.ref("os.environ"), Const(key), request.node)
+
+
+def judge_keywords(it: Interpreter, name: str, kwargs: dict[str, Value], node: ast.AST) -> None:
+    """Keywords that hand power to a model's author, whoever is called."""
+    value = kwargs.get("trust_remote_code")
+    if value is not None and _may_be_true(value):
+        it.emit_named("data.remote-code", f"{name}(trust_remote_code=True)", node)
+    value = kwargs.get("allow_dangerous_deserialization")
+    if value is not None and _may_be_true(value):
+        it.emit_named("data.remote-code", f"{name}(allow_dangerous_deserialization=True)", node)
+
+
+def judge_environment(it: Interpreter, target: Value, key: Value, node: ast.AST) -> None:
+    """``os.environ["LD_PRELOAD"] = …``."""
+    for option in each(target):
+        if isinstance(option, Ref) and option.path in {"os.environ", "os.environb"}:
+            for wanted in each(key):
+                text = wanted.value if isinstance(wanted, Const) else None
+                text = text.decode("latin-1") if isinstance(text, bytes) else text
+                if text in it.policy.preload:
+                    it.emit_named("environment.preload", f"os.environ[{text!r}]", node)
+
+
+def _may_be_true(value: Value) -> bool:
+    return any(isinstance(option, Const) and bool(option.value) for option in each(value))
+
+
+def _is(value: Value | None, wanted: object) -> bool:
+    return value is not None and all(isinstance(option, Const) and option.value is wanted for option in each(value))
+
+
+def _load(it: Interpreter, path: str, request: Call) -> str | None:
+    name = path.rpartition(".")[2]
+    kwargs = request.kwargs
+    if path.startswith("torch.jit") or path in {"pandas.read_hdf", "polars.DataFrame.deserialize", "spacy.load"}:
+        return None
+    if path.startswith(("torch.load", "torch.serialization")):
+        if _is(kwargs.get("weights_only"), True):
+            return None
+        return "weights_only is not True"
+    if path.startswith("numpy"):
+        position = request.args[2] if len(request.args) > 2 and name == "load" else None
+        value = kwargs.get("allow_pickle", position)
+        return "allow_pickle may be true" if value is not None and _may_be_true(value) else None
+    if path.startswith(("yaml.", "ruamel.")):
+        return _yaml(path, request)
+    if "keras" in path:
+        value = kwargs.get("safe_mode")
+        return "safe_mode is off" if value is not None and not _is(value, True) and _may_be_false(value) else None
+    if path.startswith("skops."):
+        value = kwargs.get("trusted")
+        return "trusted=True" if value is not None and _is(value, True) else None
+    if path.startswith("accelerate."):
+        return None
+    return "loads by unpickling"
+
+
+def _may_be_false(value: Value) -> bool:
+    return any(isinstance(option, Const) and not option.value for option in each(value))
+
+
+def _yaml(path: str, request: Call) -> str | None:
+    if path.endswith(".YAML"):
+        kind = request.kwargs.get("typ")
+        return "typ='unsafe'" if kind is not None and "unsafe" in set(texts(kind)) else None
+    loader = request.kwargs.get("Loader", request.args[1] if len(request.args) > 1 else None)
+    if loader is None:
+        return "no Loader is given"
+    names = [option.path.rpartition(".")[2] for option in each(loader) if isinstance(option, Ref)]
+    if any(name in {"Loader", "UnsafeLoader", "FullLoader", "CLoader", "CFullLoader", "CUnsafeLoader"} for name in names):
+        return f"Loader={names[0]}"
+    return None
+
+
+def _mmap(it: Interpreter, path: str, request: Call) -> str | None:
+    access = request.kwargs.get("access", request.kwargs.get("prot"))
+    if access is not None:
+        names = {option.path for option in each(access) if isinstance(option, Ref)}
+        if names and names <= {"mmap.ACCESS_READ", "mmap.PROT_READ", "mmap.ACCESS_COPY"}:
+            return None
+    return "not read-only"
+
+
+def _configuration(it: Interpreter, path: str, request: Call) -> str | None:
+    config = request.args[0] if request.args else request.kwargs.get("config", UNKNOWN)
+    return _factory(it, config, request.node, 6)
+
+
+def _factory(it: Interpreter, value: Value, node: ast.AST, depth: int) -> str | None:
+    """A ``()`` factory or an ``ext://`` object that a logging configuration names."""
+    found: str | None = None
+    for option in each(value) if depth else ():
+        if isinstance(option, Map):
+            for key, item in option.items.items():
+                if key == "()":
+                    found = found or _named_factory(it, item, node)
+                elif key == "class":
+                    found = found or _named_class(it, item, node)
+                else:
+                    found = found or _factory(it, item, node, depth - 1)
+        elif isinstance(option, Seq):
+            for item in option.items[:64]:
+                found = found or _factory(it, item, node, depth - 1)
+        elif isinstance(option, Const) and isinstance(option.value, str) and option.value.startswith(("ext://", "cfg://")):
+            target = option.value.partition("://")[2]
+            if not target.startswith("sys.std"):
+                it.mention(it.ref(target), node)
+                found = found or f"names {target}" if it.policy.match(it.policy.canonical(target)) else found
+    return found
+
+
+def _named_factory(it: Interpreter, item: Value, node: ast.AST) -> str | None:
+    for text in texts(item):
+        it.mention(it.ref(text), node)
+        rule = it.policy.match(it.policy.canonical(text))
+        return f"factory {text}" if rule is not None or not text.startswith("logging.") else None
+    return None
+
+
+def _named_class(it: Interpreter, item: Value, node: ast.AST) -> str | None:
+    for text in texts(item):
+        rule = it.policy.match(it.policy.canonical(text))
+        if rule is not None and rule.default != "allowed":
+            it.mention(it.ref(text), node)
+            return f"class {text}"
+    return None
+
+
+def _remote_code(it: Interpreter, path: str, request: Call) -> str | None:
+    return None
+
+
+_JUDGES: dict[str, Callable[[Any, str, Any], str | None]] = {
+    "load": _load,
+    "mmap": _mmap,
+    "configuration": _configuration,
+    "remote-code": _remote_code,
+    "never": _remote_code,
+}

@@ -1,0 +1,139 @@
+"""Imports: the tree's own modules are followed, everything else becomes a reference."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from toolchain.scan.evaluate.values import UNKNOWN, OwnModule, OwnName, Ref, Value, each, join
+
+if TYPE_CHECKING:
+    from toolchain.scan.evaluate.interpreter import Interpreter
+    from toolchain.scan.evaluate.package import Module
+
+_FORCE_LIMIT = 12
+
+
+def import_statement(it: Interpreter, node: ast.Import) -> None:
+    """``import a.b as c``."""
+    for alias in node.names:
+        value = import_module(it, alias.name, node)
+        if alias.asname is None:
+            root = alias.name.partition(".")[0]
+            value = value if root == alias.name else _top(it, root, node)
+        it.frame.set(alias.asname or alias.name.partition(".")[0], value)
+
+
+def _top(it: Interpreter, root: str, node: ast.AST) -> Value:
+    own = it.package.resolve(root)
+    if own is not None or it.package.is_folder(root):
+        return OwnModule(own if own is not None else root)
+    return it.ref(root, (f"line {_line(node)}: import {root}",))
+
+
+def import_module(it: Interpreter, name: str, node: ast.AST) -> Value:
+    """The module of an absolute name, by whatever means it is imported."""
+    own = it.package.resolve(name)
+    if own is not None:
+        return OwnModule(own)
+    found = it.ref(name, (f"line {_line(node)}: import {name}",))
+    it.mention(found, node)
+    return found
+
+
+def import_from(it: Interpreter, node: ast.ImportFrom) -> None:
+    """``from a import b as c`` and ``from . import b``."""
+    own, name = _origin(it, node)
+    for alias in node.names:
+        if alias.name == "*":
+            _star(it, name if own is None else own, node, own=own is not None)
+            continue
+        if own is not None:
+            value: Value = _own_member(it, own, alias.name)
+        elif name:
+            path = f"line {_line(node)}: from {name} import {alias.name}"
+            value = it.ref(f"{name}.{alias.name}", (path,))
+            it.mention(value, node)
+        else:
+            value = UNKNOWN
+        it.frame.set(alias.asname or alias.name, value)
+
+
+def _origin(it: Interpreter, node: ast.ImportFrom) -> tuple[str | None, str]:
+    """(the tree's own module or ``None``, the name of a module from outside)."""
+    name = node.module or ""
+    if not node.level:
+        own = it.package.resolve(name)
+        return (own, name) if own is not None or not it.package.is_folder(name) else (name, name)
+    parts = it.module.name.split(".") if it.module.name else []
+    up = node.level - (1 if it.module.is_package else 0)
+    if up > len(parts):
+        return None, ""
+    base = parts[: len(parts) - up] if up else parts
+    return ".".join([*base, *([name] if name else [])]), ""
+
+
+def _own_member(it: Interpreter, module: str, name: str) -> Value:
+    submodule = f"{module}.{name}" if module else name
+    if it.package.has(submodule) and not _defines(it, module, name):
+        return OwnModule(submodule)
+    return OwnName(module, name)
+
+
+def _defines(it: Interpreter, module: str, name: str) -> bool:
+    found = it.package.module(module)
+    return found is not None and found.finished and found.frame.get_ever(name) is not None
+
+
+def _star(it: Interpreter, name: str, node: ast.AST, *, own: bool) -> None:
+    if not own:
+        star = it.ref(name, (f"line {_line(node)}: from {name} import *",))
+        it.mention(star, node)
+        it.frame.module.stars.append(star)
+        return
+    module = evaluated(it, name)
+    if module is None:
+        return
+    it.frame.module.stars.extend(module.frame.stars)
+    for key in list(module.frame.ever):
+        if not key.startswith("__"):
+            it.frame.set(key, OwnName(name, key))
+
+
+def evaluated(it: Interpreter, name: str) -> Module | None:
+    """One of the tree's modules with its top level evaluated, as far as a cycle of imports allows."""
+    from toolchain.scan.evaluate.run import run_top_level
+
+    module = it.package.module(name)
+    if module is not None and module.state == "new" and it.depth < _FORCE_LIMIT * 3:
+        run_top_level(it, module)
+    return module
+
+
+def own_attribute(it: Interpreter, module_name: str, name: str, depth: int = _FORCE_LIMIT) -> Value:
+    """A name of one of the tree's own modules."""
+    module = evaluated(it, module_name)
+    submodule = f"{module_name}.{name}" if module_name else name
+    if module is not None:
+        value = module.frame.get_ever(name)
+        if value is not None:
+            return join(force(it, option, depth - 1) for option in each(value)) if depth else UNKNOWN
+        for star in module.frame.stars:
+            if isinstance(star, Ref):
+                path = it.policy.canonical(f"{star.path}.{name}")
+                if it.policy.match(path) is not None or path in it.policy.carried:
+                    return Ref(path, star.trail)
+    if it.package.has(submodule) or it.package.is_folder(submodule):
+        return OwnModule(submodule)
+    return UNKNOWN
+
+
+def force(it: Interpreter, value: Value, depth: int = _FORCE_LIMIT) -> Value:
+    """What an imported name of the tree stands for."""
+    if isinstance(value, OwnName):
+        return own_attribute(it, value.module, value.name, depth) if depth > 0 else UNKNOWN
+    return value
+
+
+def _line(node: ast.AST) -> int:
+    return getattr(node, "lineno", 1)

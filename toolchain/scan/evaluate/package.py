@@ -1,0 +1,89 @@
+"""The modules of the scanned tree, by dotted name, parsed and evaluated when they are asked for."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from toolchain.scan.evaluate.frames import Frame
+
+
+@dataclass
+class Module:
+    """One file: its dotted name, path in the tree, syntax tree and names."""
+
+    name: str
+    file: str
+    tree: ast.Module | None
+    frame: Frame
+    is_package: bool = False
+    state: str = "new"
+    dynamic: bool = False
+    text_line: int = 0
+    functions: list[object] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        """Whether its top level has been evaluated to the end."""
+        return self.state == "done"
+
+
+class Package:
+    """Finds the tree's own modules, under the plugin's own name or without it.
+
+    A plugin's folder may be imported as ``plugin.processors.core``, ``.processors.core`` or ``processors.core``:
+    absolute names are looked up by their longest suffix that is a file of the tree and starts at its root.
+    """
+
+    def __init__(self, sources: dict[str, bytes], roots: tuple[str, ...] = ()) -> None:
+        self.nowhere = Module("", "", None, Frame("module", None, None))
+        self.roots = roots
+        self._sources = sources
+        self._by_name: dict[str, str] = {}
+        self._loaded: dict[str, Module] = {}
+        for file in sources:
+            stem = file[:-3] if file.endswith((".py",)) else file.rsplit(".", 1)[0]
+            parts = stem.split("/")
+            if parts[-1] == "__init__":
+                parts.pop()
+            self._by_name.setdefault(".".join(parts), file)
+
+    def resolve(self, name: str) -> str | None:
+        """The tree's own spelling of a dotted module name, or ``None`` for a module from outside."""
+        if name in self._by_name:
+            return name
+        for root in self.roots:
+            if name == root:
+                return ""
+            if name.startswith(f"{root}.") and name[len(root) + 1 :] in self._by_name:
+                return name[len(root) + 1 :]
+        return None
+
+    def is_folder(self, name: str) -> bool:
+        """Whether a folder of that dotted name holds modules of the tree."""
+        return any(known.startswith(f"{name}.") for known in self._by_name)
+
+    def module(self, name: str) -> Module | None:
+        """The module of that name, parsed; ``None`` when there is none or it cannot be parsed."""
+        file = self._by_name.get(name)
+        return None if file is None else self.file(file)
+
+    def file(self, file: str) -> Module | None:
+        """The module in that file, parsed."""
+        if file not in self._loaded:
+            try:
+                tree: ast.Module | None = ast.parse(self._sources[file], file)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                tree = None
+            parts = file.rsplit(".", 1)[0].split("/")
+            is_package = parts[-1] == "__init__"
+            name = ".".join(parts[:-1] if is_package else parts)
+            frame = Frame("module", None, None)
+            frame.file = file
+            self._loaded[file] = Module(name, file, tree, frame, is_package)
+        module = self._loaded[file]
+        return module if module.tree is not None else None
+
+    def has(self, name: str) -> bool:
+        """Whether the tree has this module."""
+        return name in self._by_name

@@ -1,0 +1,66 @@
+"""Evaluates whole modules: the top level first, then every function body once more on its own."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from toolchain.scan.evaluate.interpreter import Activation
+from toolchain.scan.evaluate.values import Const, Function
+
+if TYPE_CHECKING:
+    from toolchain.scan.evaluate.interpreter import Interpreter
+    from toolchain.scan.evaluate.package import Module
+
+_DYNAMIC = frozenset(
+    "getattr __import__ eval exec compile globals locals vars setattr builtins __builtins__ importlib import_module attrgetter "
+    "methodcaller itemgetter modules __dict__ __getattribute__ __getattr__ codecs base64 chr runpy pkgutil pydoc environ putenv "
+    "find_spec __loader__ __subclasses__ dictConfig get_data unquote fromhex unhexlify reduce __class__ __globals__".split()
+)
+
+
+def run_top_level(it: Interpreter, module: Module) -> None:
+    """Evaluate what importing the module would run."""
+    from toolchain.scan.evaluate.statements import execute
+
+    assert module.tree is not None
+    module.state = "running"
+    module.dynamic = _is_dynamic(module.tree)
+    module.frame.set("__name__", Const(module.name or "__main__"))
+    module.frame.set("__file__", Const(module.file))
+    with it.inside(module.frame, module, Activation()):
+        try:
+            execute(it, module.tree.body)
+        finally:
+            module.state = "done"
+
+
+def run_module(it: Interpreter, module: Module) -> None:
+    """Evaluate a module to the end: its top level, then its functions with arguments that are not known."""
+    from toolchain.scan.evaluate.calls import visit_function
+
+    if module.state == "new":
+        run_top_level(it, module)
+    for _ in range(2):
+        it.dirty = False
+        position = 0
+        while position < len(module.functions):
+            function = module.functions[position]
+            assert isinstance(function, Function)
+            with it.inside(function.frame, module, Activation()):
+                visit_function(it, function, again=True)
+            position += 1
+        if not it.dirty:
+            break
+
+
+def _is_dynamic(tree: ast.Module) -> bool:
+    for node in ast.walk(tree):
+        kind = type(node)
+        if (
+            (kind is ast.Name and node.id in _DYNAMIC)  # type: ignore[attr-defined]  # narrowed by kind, for speed
+            or (kind is ast.Attribute and node.attr in _DYNAMIC)  # type: ignore[attr-defined]  # as above
+            or kind is ast.Match
+        ):
+            return True
+    return False

@@ -1,0 +1,142 @@
+"""What is forbidden, warned of and allowed: one data file, its version and its digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from toolchain.core.digests import sha256_bytes
+from toolchain.core.toml import parse_toml
+
+Level = Literal["forbidden", "warned", "allowed"]
+
+_FILE = Path(__file__).with_name("rules.toml")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: the class of power, how bad it is, and what to do instead; ``judge`` names an argument check."""
+
+    id: str
+    power: str
+    default: Level
+    strict: Level
+    remedy: str
+    judge: str | None = None
+
+    def level(self, *, strict: bool) -> Level:
+        """The severity under the default or the strict list."""
+        return self.strict if strict else self.default
+
+
+@dataclass
+class Policy:
+    """The compiled rule set. ``match`` maps a canonical name to its rule."""
+
+    version: int
+    digest: str
+    rules: dict[str, Rule]
+    exact: dict[str, Rule]
+    prefixes: dict[str, Rule]
+    aliases: dict[str, str]
+    carried: frozenset[str]
+    sensitive: frozenset[str]
+    preload: frozenset[str]
+    stems: frozenset[str] = frozenset()
+    _memo: dict[str, Rule | None] = field(default_factory=dict)
+    _canon: dict[str, str] = field(default_factory=dict)
+
+    def match(self, path: str) -> Rule | None:
+        """The rule for a canonical path; the longest pattern wins."""
+        if path in self._memo:
+            return self._memo[path]
+        found = self._memo[path] = self._search(path)
+        return found
+
+    def _search(self, path: str) -> Rule | None:
+        if path in self.exact:
+            return self.exact[path]
+        head = path
+        while head:
+            if head in self.prefixes:
+                return self.prefixes[head]
+            if head.endswith(("()", "[]")):
+                return None  # the call itself was judged where it happened
+            head = head.rpartition(".")[0]
+        return None
+
+    def canonical(self, path: str) -> str:
+        """The one spelling of a path: aliases resolved, modules carried by other modules cut free."""
+        known = self._canon.get(path)
+        if known is None:
+            known = self._canon[path] = self._canonical(path)
+        return known
+
+    def _canonical(self, path: str) -> str:
+        parts = path.split(".")
+        for position in range(len(parts) - 1, 0, -1):
+            if parts[position] in self.carried or parts[position].lstrip("_") in self.carried:
+                if parts[position - 1] in {"builtins", "green"} or any("(" in part for part in parts[:position]):
+                    continue
+                if ".".join(parts[: position + 1]) in self.stems:
+                    continue  # a rule names this very module, as gevent.socket
+                name = parts[position] if parts[position] in self.carried else parts[position].lstrip("_")
+                path = ".".join([name, *parts[position + 1 :]])
+                break
+        for _ in range(4):
+            head, changed = path, False
+            while head and not changed:
+                if head in self.aliases:
+                    path, changed = self.aliases[head] + path[len(head) :], True
+                elif head.endswith("()"):
+                    head = head[:-2]
+                else:
+                    head = head.rpartition(".")[0]
+            if not changed:
+                break
+        return path
+
+
+@lru_cache(maxsize=1)
+def load_policy() -> Policy:
+    """The rule set that ships with this version."""
+    data = _FILE.read_bytes()
+    document = parse_toml(data)
+    exact: dict[str, Rule] = {}
+    prefixes: dict[str, Rule] = {}
+    rules: dict[str, Rule] = {}
+    for entry in document["rule"]:
+        rule = _rule(entry)
+        rules[rule.id] = rule
+        for name in entry["names"]:
+            _place(name, rule, exact, prefixes)
+    return Policy(
+        version=document["version"],
+        digest=sha256_bytes(data),
+        rules=rules,
+        exact=exact,
+        prefixes=prefixes,
+        aliases=document["aliases"],
+        carried=frozenset(document["modules"]["carried"]),
+        sensitive=frozenset(document["modules"]["sensitive"]),
+        preload=frozenset(document["environment"]["preload"]),
+        stems=frozenset(prefixes),
+    )
+
+
+def _rule(entry: dict[str, Any]) -> Rule:
+    return Rule(
+        entry["id"], entry["class"], entry["default"], entry["strict"], entry["remedy"], entry.get("judge")
+    )
+
+
+def _place(name: str, rule: Rule, exact: dict[str, Rule], prefixes: dict[str, Rule]) -> None:
+    """Earlier rules win where two name the same thing."""
+    if name.endswith(".**"):
+        prefixes.setdefault(name[:-3], rule)
+    elif name.endswith(".*"):
+        prefixes.setdefault(name[:-2], rule)
+    else:
+        exact.setdefault(name, rule)
