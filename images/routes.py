@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import Final
 
 from images.files import Cache
@@ -9,6 +11,8 @@ from images.placing import Route
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_json
 
+# One refusal may have had a passing cause; trying the quick way again once a day costs 30 ms.
+_REMEMBERED_SECONDS: Final = 86_400.0
 _ALL: Final[tuple[Route, ...]] = ("partial", "whole", "build")
 _BUILD_FIRST: Final[tuple[Route, ...]] = ("build", "partial", "whole")
 
@@ -22,9 +26,12 @@ class RouteMemory:
 
     def routes(self) -> tuple[Route, ...]:
         """The routes to try, in order."""
-        return _BUILD_FIRST if self._path.exists() else _ALL
+        with suppress(OSError):
+            if time.time() - self._path.stat().st_mtime < _REMEMBERED_SECONDS:
+                return _BUILD_FIRST
+        return _ALL
 
     def learn(self, route: Route) -> None:
         """Note what worked."""
-        if route == "build" and not self._path.exists():
+        if route == "build" and self.routes() is _ALL:
             self._cache.write(self._path, b"")

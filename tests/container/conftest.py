@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from images.base import ensure_base
 from tests.support.leftovers import forgotten_images, sandboxes
 from tests.support.plugins import NAME, Plugin, make_plugin
 from toolchain.core.containers import ContainerEngine, connect, options_from_environment
@@ -18,6 +19,7 @@ from toolchain.core.containers import ContainerEngine, connect, options_from_env
 def own_engine() -> Iterator[ContainerEngine]:
     """The engine that the commands find, started if need be; the spoiled plugin's image goes at the end."""
     engine = connect(options_from_environment())
+    ensure_base(engine)  # made here, so that no test is measured by what making it costs and leaves
     yield engine
     with suppress(Exception):
         engine.client.images.remove(f"mixpeek/{NAME}:cpu-tests", force=True)

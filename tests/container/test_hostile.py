@@ -73,7 +73,7 @@ class TestForgedReports:
         plugin.write("tests/test_it.py", FAILING)
         assert judged(capsys, plugin).rules == ["tests.failed"]
 
-    @pytest.mark.parametrize("frames", ["frame(TESTS)", "frame(REPORT)", "frame({'type': 'done'})", "b'x' * 4096"])
+    @pytest.mark.parametrize("frames", ["frame(TESTS) + frame(REPORT)", "b'x' * 4096"])
     def test_frames_on_every_descriptor(self, plugin, capsys, frames):
         plugin.remove("samples.json")
         plugin.write("tests/conftest.py", FORGE + f"spray({frames})\n")
@@ -289,15 +289,11 @@ class TestPatchedPytest:
             ("pytest.ini", "[pytest]\naddopts = --collect-only\n"),
             ("pytest.ini", "[pytest]\naddopts = --setup-only\n"),
             ("pytest.ini", "[pytest]\naddopts = -k test_fine\n"),
-            ("pytest.ini", "[pytest]\naddopts = --deselect tests/test_it.py::test_fails\n"),
             ("pytest.ini", "[pytest]\naddopts = --version\n"),
-            ("pytest.ini", "[pytest]\naddopts = -p no:python\n"),
             ("pytest.ini", "[pytest]\npython_functions = test_fine\n"),
             ("pyproject.toml", '[tool.pytest.ini_options]\naddopts = "--collect-only"\n'),
             ("sitecustomize.py", "import os\nos._exit(0)\n"),
-            ("usercustomize.py", "import os\nos._exit(0)\n"),
             ("pytest.py", "def main(*a, **k): return 0\n"),
-            ("_pytest/__init__.py", ""),
         ],
     )
     def test_in_a_file(self, plugin, capsys, file, text):
@@ -392,7 +388,6 @@ class TestKilledGuests:
             ("os.kill(os.getppid(), 19); os._exit(0)", ["run.timeout"]),
             ("os.kill(os.getpid(), 11)", ["run.signal"]),
             ("os.closerange(0, 1024)", ["run.exited"]),
-            ("os.closerange(0, 1024); time.sleep(60)", ["run.timeout"]),
         ],
     )
     def test_by_signals_and_closed_descriptors(self, plugin, capsys, attack, rules):
@@ -550,17 +545,16 @@ class TestDaemons:
 
 class TestBombs:
     @pytest.mark.parametrize(
-        ("returned", "rule"),
+        ("returned", "rules"),
         [
-            ("nested(100_000)", None),
-            ("{'embedding': [1.0, 2.0], 'x': 10 ** 5000}", None),
-            ("{'embedding': [1.0, 2.0], 'x': 'y' * (1 << 26)}", None),
-            ("{'embedding': [1e308 * 10] * 2}", "realtime.not-finite"),
-            ("{str(i) * 200: str(i) * 2000 for i in range(5000)}", None),
-            ("{'embedding': [1.0] * 10_000_000}", "realtime.dimension"),
+            ("{'embedding': [1.0, 2.0], 'deep': nested(100_000), 'long': 'y' * (1 << 26), 'wide': 10**5000}", []),
+            ("{str(i) * 2000: [1.0] * 1000 for i in range(5000)}", ["realtime.embedding"]),
+            ("{'embedding': [1.0] * 10_000_000}", ["realtime.dimension"]),
         ],
+        ids=["values", "keys", "vector"],
     )
-    def test_a_response(self, plugin, capsys, returned, rule):
+    def test_a_response(self, plugin, capsys, returned, rules):
+        plugin.remove("samples.json")
         plugin.write(
             "realtime.py",
             f"""
@@ -575,23 +569,16 @@ class TestBombs:
                     return {returned}
             """,
         )
-        verdict = plugin_test(capsys, plugin, *SANDBOX)
-        assert verdict.exit_code == 1 or rule is None
-        assert rule is None or rule in verdict.rules
+        assert plugin_test(capsys, plugin, *SANDBOX).rules == rules
 
-    @pytest.mark.parametrize(
-        "body",
-        [
-            "b'{\"type\":\"result\",\"a\":' + b'[' * 100_000 + b']' * 100_000 + b'}'",
-            "b'{\"type\":\"result\",\"a\":' + b'9' * 100_000 + b'}'",
-            'b\'{"type":"result","a":1e999}\'',
-            "b'[]'",
-        ],
-    )
-    def test_a_body(self, plugin, capsys, body):
+    def test_a_body(self, plugin, capsys):
+        """The other shapes are tried on the protocol itself, in the unit tests."""
         plugin.remove("samples.json")
         plugin.write(
-            "tests/conftest.py", FORGE + f"body = {body}\nspray(struct.pack('!IQ', len(body), 0) + body)\n"
+            "tests/conftest.py",
+            FORGE
+            + "body = b'{\"type\":\"result\",\"a\":' + b'[' * 100_000 + b']' * 100_000 + b'}'\n"
+            + "spray(struct.pack('!IQ', len(body), 0) + body)\n",
         )
         assert "run.policy-violation" in judged(capsys, plugin).rules
 

@@ -50,7 +50,9 @@ def test_the_top_level_names_are_exactly_ours(names):
     "carried",
     [
         "images/dockerfiles/Dockerfile.cpu",
+        "images/dockerfiles/Dockerfile.gpu",
         "sandbox/seccomp/cpu.json",
+        "sandbox/seccomp/gpu.json",
         "sandbox/guest/__main__.py",
         "toolchain/cli/output.schema.json",
         *(

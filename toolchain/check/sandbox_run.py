@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from images.build import BuildRequest, BuiltImage, build
-from images.code import SourceFile
 from images.requirements import RequirementSet
 from sandbox.conversation import Job, Sample
 from sandbox.leftovers import remove_leftovers
 from sandbox.outcome import SandboxOutcome
 from sandbox.policy import Policy
 from sandbox.session import Session
+from toolchain.building import describe_image, image_files, kept_lock
 from toolchain.check.guest_run import GuestRun
 from toolchain.core.containers import ContainerEngine, connect
 from toolchain.core.reporter import Reporter
@@ -56,13 +56,18 @@ def run_in_sandbox(job: SandboxJob, policy: Policy, reporter: Reporter) -> Guest
         reason=outcome.reason,
         limits=limits,
         facts=outcome.facts,
-        image=_describe(image),
+        image=describe_image(image),
     )
 
 
 def _build(job: SandboxJob, engine: ContainerEngine, reporter: Reporter) -> BuiltImage:
-    files = tuple(SourceFile(file.name, file.path, file.executable) for file in job.tree.files)
-    request = BuildRequest(name=job.name, files=files, requirements=job.requirements, with_tests=True)
+    request = BuildRequest(
+        name=job.name,
+        files=image_files(job.tree),
+        requirements=job.requirements,
+        with_tests=True,
+        lock=kept_lock(job.tree, "cpu"),
+    )
     return build(request, engine, reporter)
 
 
@@ -76,15 +81,3 @@ def _run(
             outcome = session.run(job, phase.advance)
         phase.result = outcome.reason
     return outcome
-
-
-def _describe(image: BuiltImage) -> dict[str, object]:
-    return {
-        "id": image.id,
-        "tag": image.tag,
-        "base": {"id": image.base.id, "tag": image.base.tag, "origin": image.base.origin},
-        "lock": image.lock.digest,
-        "bytes": image.size,
-        "route": image.route,
-        "phases": [vars(phase) for phase in image.phases],
-    }

@@ -44,18 +44,20 @@ _COMMANDS = "toolchain.cli.commands"
 
 _PLUGIN_COMMANDS = {
     "init": (f"{_COMMANDS}.plugin_init", "Create a new plugin from a template."),
+    "build": (f"{_COMMANDS}.plugin_build", "Build a plugin's image: locked, offline, reproducible."),
     "test": (f"{_COMMANDS}.plugin_test", "Validate and test a plugin, on this machine or in the sandbox."),
 }
 
 
 @click.group(cls=LazyGroup, table=_PLUGIN_COMMANDS)
 def plugin() -> None:
-    """Create and test plugins."""
+    """Create, build and test plugins."""
 
 
 _TOP_COMMANDS = {
-    "plugin": ("toolchain.cli.main", "Create and test plugins."),
+    "plugin": ("toolchain.cli.main", "Create, build and test plugins."),
     "doctor": (f"{_COMMANDS}.doctor", "Check this machine: engine, sandbox, registries, GPU."),
+    "cache": (f"{_COMMANDS}.cache", "Show or prune what builds keep for the next one."),
     "engine": (f"{_COMMANDS}.engine", "Show or stop the container engine that mixpeek started."),
 }
 

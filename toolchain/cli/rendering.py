@@ -31,7 +31,7 @@ def render_report(report: TestReport, *, verbose: bool) -> str:
     lines = [f"{title} ({report.plugin['path']})", ""]
     lines += [_check(check) for check in report.checks]
     lines += _steps(report)
-    lines += _problems(report.findings)
+    lines += render_findings(report.findings)
     if verbose:
         lines += [line for text in report.details for line in ("", *text.splitlines())]
     lines += _observed(report)
@@ -75,7 +75,8 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _problems(findings: Sequence[Finding]) -> list[str]:
+def render_findings(findings: Sequence[Finding]) -> list[str]:
+    """Each finding with its place and its remedy, as lines."""
     lines = []
     for finding in findings[:_SHOWN_FINDINGS]:
         place = f"{finding.file}:{finding.line}: " if finding.line else f"{finding.file}: " if finding.file else ""

@@ -26,5 +26,7 @@ def _scalar(value: Any) -> Any:
         return str(value)[:_TEXT]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(value)
-    # beyond 2**53 other readers of JSON lose digits
-    return value if value is None or isinstance(value, bool) or abs(value) < 1 << 53 else str(value)
+    if value is None or isinstance(value, bool):
+        return value
+    # Beyond 2**53 other readers of JSON lose digits, and beyond 4,300 digits Python itself refuses to print them.
+    return int(value) if abs(value) < 1 << 53 else f"<a whole number of {value.bit_length()} bits>"

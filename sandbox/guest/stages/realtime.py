@@ -14,7 +14,9 @@ from sandbox.guest.stages.loading import Problems, public_name
 from sandbox.guest.stages.plain import plain
 from sandbox.guest.stages.reading import SampleRefused, first_row
 
-_VECTOR_LIMIT = 20_000
+_KEY_LIMIT = 100
+_NAME_LIMIT = 200
+_VECTOR_LIMIT = 5_000  # a hundred of them still fit into a message
 
 
 def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
@@ -38,7 +40,7 @@ def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
     body["seconds"] = time.perf_counter() - started
     body["request_keys"] = sorted(map(str, request))
     if response is not None or not problems.items:
-        body["response"] = _describe(response)
+        body["response"] = problems.attempt("realtime.predict", lambda: _describe(response))
     return body, b""
 
 
@@ -77,10 +79,12 @@ def _describe(response: Any) -> dict[str, Any]:
     """The response by its keys; vectors as plain lists of numbers for the host to check."""
     if not isinstance(response, dict):
         return {"kind": type(response).__name__}
-    vectors = {}
-    for key, value in response.items():
+    vectors, rest = {}, {}
+    for key, value in list(response.items())[:_KEY_LIMIT]:
+        name = str(key)[:_NAME_LIMIT]
         values = value.tolist() if hasattr(value, "tolist") else value
         if isinstance(values, (list, tuple)) and values and all(isinstance(item, (int, float)) for item in values):
-            vectors[str(key)] = [plain(float(item)) for item in values[:_VECTOR_LIMIT]]
-    rest = {str(key): plain(value) for key, value in response.items() if str(key) not in vectors}
-    return {"kind": "dict", "keys": [str(key) for key in response], "vectors": vectors, "values": plain(rest)}
+            vectors[name] = [plain(float(item)) for item in values[:_VECTOR_LIMIT]]
+        else:
+            rest[name] = plain(value)
+    return {"kind": "dict", "keys": [*vectors, *rest], "vectors": vectors, "values": plain(rest)}

@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from toolchain.cli.sizes import SIZE
+from toolchain.cli.sizes import MEMORY
 
 
 @pytest.mark.parametrize(
@@ -9,10 +9,10 @@ from toolchain.cli.sizes import SIZE
     [("64m", 64 << 20), ("2g", 2 << 30), ("1.5GiB", 3 << 29), ("512MB", 512 << 20), ("134217728", 1 << 27)],
 )
 def test_sizes_in_bytes(text, size):
-    assert SIZE.convert(text, None, None) == size
+    assert MEMORY.convert(text, None, None) == size
 
 
 @pytest.mark.parametrize("text", ["", "big", "-1g", "10m", "1x", "0"])
 def test_what_is_no_size_or_too_small_is_refused(text):
     with pytest.raises(click.BadParameter):
-        SIZE.convert(text, None, None)
+        MEMORY.convert(text, None, None)

@@ -11,7 +11,7 @@ from toolchain.check.report import TestReport
 from toolchain.check.runner import TestRequest, test_plugin
 from toolchain.cli.output import Result, finish
 from toolchain.cli.rendering import render_report
-from toolchain.cli.sizes import SIZE
+from toolchain.cli.sizes import MEMORY
 from toolchain.core.reporter import SilentReporter, StreamReporter
 from toolchain.settings import resolve_settings
 
@@ -27,7 +27,7 @@ from toolchain.settings import resolve_settings
     "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", help="Limit of each stage [default: 120]."
 )
 @click.option(
-    "--memory", type=SIZE, metavar="SIZE", help="Memory limit of the sandbox, as 512m or 2g [default: 4g]."
+    "--memory", type=MEMORY, metavar="SIZE", help="Memory limit of the sandbox, as 512m or 2g [default: 4g]."
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks and what the plugin printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -32,14 +32,24 @@ from toolchain.scan.evaluate.values import (
 if TYPE_CHECKING:
     from toolchain.scan.evaluate.interpreter import Interpreter
 
-_TYPES = {str: "str", bytes: "bytes", int: "int", float: "float", bool: "bool", type(None): "NoneType", complex: "complex"}
+_TYPES = {
+    str: "str",
+    bytes: "bytes",
+    int: "int",
+    float: "float",
+    bool: "bool",
+    type(None): "NoneType",
+    complex: "complex",
+}
 _INTROSPECTION = frozenset(
     "__class__ __bases__ __base__ __mro__ __globals__ __builtins__ __subclasses__ __code__ __self__ __init__ __call__ __func__ "
     "__wrapped__ __closure__ __reduce__ __reduce_ex__ __getattribute__ __dict__ __loader__ __spec__ __import__ __module__ "
     "f_globals f_builtins f_locals f_back f_code gi_frame cr_frame ag_frame tb_frame tb_next __traceback__ func_globals "
     "_module mro __new__ __del__ __enter__ __exit__ __repr__ __str__ __init_subclass__ __subclasshook__ __context__ __cause__".split()
 )
-_METHODISH = frozenset("__init__ __call__ __func__ __wrapped__ __enter__ __exit__ __repr__ __del__ __str__ mro".split())
+_METHODISH = frozenset(
+    "__init__ __call__ __func__ __wrapped__ __enter__ __exit__ __repr__ __del__ __str__ mro".split()
+)
 
 
 def get_attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Value:
@@ -86,7 +96,11 @@ def _of_ref(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:
         if name == "__call__":
             return value
         if name.startswith("__get"):
-            return Method(value, name) if not value.path.startswith("builtins.") else value.step(f"{value.path}.{name}")
+            return (
+                Method(value, name)
+                if not value.path.startswith("builtins.")
+                else value.step(f"{value.path}.{name}")
+            )
         return Dunder("function", value.trail)
     path = f"{value.path}.{name}"
     if name in {"__builtins__", "f_builtins"}:
@@ -285,7 +299,9 @@ def introspect(it: Interpreter, name: str, node: ast.AST, trail: tuple[str, ...]
 def _of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST) -> Value:
     kind = value.kind
     if name == "__subclasses__" and kind in {"base", "mro[]", "class-of-class"}:
-        found = it.ref("builtins.object.__subclasses__", (f"line {_line(node)}: a base class reached by introspection",))
+        found = it.ref(
+            "builtins.object.__subclasses__", (f"line {_line(node)}: a base class reached by introspection",)
+        )
         return it.mention(found, node)
     if kind in {"globals", "dict", "mro", "bases"}:
         return Method(value, name)

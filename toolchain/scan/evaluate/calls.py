@@ -56,7 +56,9 @@ def _call(it: Interpreter, function: Value, request: Call) -> Value:
     if isinstance(function, Function):
         return call_function(it, function, request.args, request.kwargs, request.node)
     if isinstance(function, Bound):
-        return call_function(it, function.function, [function.receiver, *request.args], request.kwargs, request.node)
+        return call_function(
+            it, function.function, [function.receiver, *request.args], request.kwargs, request.node
+        )
     if isinstance(function, Class):
         return construct(it, function, request)
     if isinstance(function, Instance):
@@ -231,8 +233,10 @@ def _matters(it: Interpreter, value: Value, dynamic: bool, depth: int = 3) -> bo
         elif depth and isinstance(option, Seq):
             if any(_matters(it, item, dynamic, depth - 1) for item in option.items[:64]):
                 return True
-        elif depth and isinstance(option, Map) and any(
-            _matters(it, item, dynamic, depth - 1) for item in list(option.items.values())[:64]
+        elif (
+            depth
+            and isinstance(option, Map)
+            and any(_matters(it, item, dynamic, depth - 1) for item in list(option.items.values())[:64])
         ):
             return True
     return False

@@ -165,4 +165,10 @@ def _join_known(value: Value, outside: Value) -> Iterator[Value]:
 
 Handler = Callable[[Interpreter, Any], Value]
 
-BUILTIN_NAMES = frozenset(dir(__import__("builtins"))) | {"execfile", "unicode", "reload", "__builtins__", "get_ipython"}
+BUILTIN_NAMES = frozenset(dir(__import__("builtins"))) | {
+    "execfile",
+    "unicode",
+    "reload",
+    "__builtins__",
+    "get_ipython",
+}

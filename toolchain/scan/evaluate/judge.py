@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from toolchain.scan.evaluate.interpreter import Call, Interpreter
 
 _MEMORY_FILE = re.compile(r"/proc/(self|thread-self|\d+)/(task/\d+/)?mem$|/dev/k?mem$")
-_OPENERS = frozenset({"builtins.open", "io.open", "os.open", "pathlib.Path", "codecs.open", "numpy.memmap", "io.FileIO"})
+_OPENERS = frozenset(
+    {"builtins.open", "io.open", "os.open", "pathlib.Path", "codecs.open", "numpy.memmap", "io.FileIO"}
+)
 _SAFE_YAML = frozenset({"SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader", "FullLoader_"})
 
 
@@ -35,7 +37,10 @@ def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
         for text in texts(request.args[0]):
             if _MEMORY_FILE.search(text):
                 it.emit_named("memory.native", text, request.node)
-    if function.path in {"os.putenv", "os.environ.setdefault", "os.environ.__setitem__", "os.environb.setdefault"} and request.args:
+    if (
+        function.path in {"os.putenv", "os.environ.setdefault", "os.environ.__setitem__", "os.environb.setdefault"}
+        and request.args
+    ):
         judge_environment(it, it.ref("os.environ"), request.args[0], request.node)
     if function.path in {"os.environ.update", "os.environ.__ior__"}:
         for arg in (*request.args, Map({key: UNKNOWN for key in request.kwargs})):
@@ -69,7 +74,9 @@ def _may_be_true(value: Value) -> bool:
 
 
 def _is(value: Value | None, wanted: object) -> bool:
-    return value is not None and all(isinstance(option, Const) and option.value is wanted for option in each(value))
+    return value is not None and all(
+        isinstance(option, Const) and option.value is wanted for option in each(value)
+    )
 
 
 def _load(it: Interpreter, path: str, request: Call) -> str | None:
@@ -110,7 +117,10 @@ def _yaml(path: str, request: Call) -> str | None:
     if loader is None:
         return "no Loader is given"
     names = [option.path.rpartition(".")[2] for option in each(loader) if isinstance(option, Ref)]
-    if any(name in {"Loader", "UnsafeLoader", "FullLoader", "CLoader", "CFullLoader", "CUnsafeLoader"} for name in names):
+    if any(
+        name in {"Loader", "UnsafeLoader", "FullLoader", "CLoader", "CFullLoader", "CUnsafeLoader"}
+        for name in names
+    ):
         return f"Loader={names[0]}"
     return None
 
@@ -144,7 +154,11 @@ def _factory(it: Interpreter, value: Value, node: ast.AST, depth: int) -> str | 
         elif isinstance(option, Seq):
             for item in option.items[:64]:
                 found = found or _factory(it, item, node, depth - 1)
-        elif isinstance(option, Const) and isinstance(option.value, str) and option.value.startswith(("ext://", "cfg://")):
+        elif (
+            isinstance(option, Const)
+            and isinstance(option.value, str)
+            and option.value.startswith(("ext://", "cfg://"))
+        ):
             target = option.value.partition("://")[2]
             if not target.startswith("sys.std"):
                 it.mention(it.ref(target), node)

@@ -84,7 +84,7 @@ def _format_with(receiver: Const, args: list[Value], kwargs: dict[str, Value]) -
 
     def render(*items: Any) -> Any:
         text, values = items[0], items[1:]
-        pure.call_method(text, "format", [])if "{" not in text else None
+        pure.call_method(text, "format", []) if "{" not in text else None
         plain, named = values[: len(args)], dict(zip(names, values[len(args) :], strict=True))
         if any(not isinstance(item, (str, int, float)) for item in values):
             raise pure.TooMuch

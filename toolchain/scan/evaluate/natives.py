@@ -58,7 +58,9 @@ def call_outside(it: Interpreter, function: Ref, request: Call) -> Value:
     return Ref(it.policy.canonical(f"{path}()"), function.trail) if path in _followed(it) else UNKNOWN
 
 
-_PASSING = frozenset("wraps lru_cache cache cached_property contextmanager asynccontextmanager staticmethod total_ordering".split())
+_PASSING = frozenset(
+    "wraps lru_cache cache cached_property contextmanager asynccontextmanager staticmethod total_ordering".split()
+)
 
 
 def _followed(it: Interpreter) -> frozenset[str]:
@@ -120,7 +122,9 @@ def call_new(it: Interpreter, cls: Value, request: Call) -> Value:
     return Instance(cls) if isinstance(cls, Class) else UNKNOWN
 
 
-def dynamic_attribute(it: Interpreter, target: Value, name: Value, node: ast.AST, default: Value | None = None) -> Value:
+def dynamic_attribute(
+    it: Interpreter, target: Value, name: Value, node: ast.AST, default: Value | None = None
+) -> Value:
     """``getattr(target, name)`` where the name is a value."""
     results = []
     for option in each(name):
@@ -235,7 +239,10 @@ def _code(it: Interpreter, request: Call) -> Value:
             tree = ast.parse(source.strip())
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        before, it.module.text_line = it.module.text_line, it.module.text_line or getattr(request.node, "lineno", 1)
+        before, it.module.text_line = (
+            it.module.text_line,
+            it.module.text_line or getattr(request.node, "lineno", 1),
+        )
         try:
             with it.inside(it.frame, it.module, Activation()):
                 if len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr):
@@ -271,7 +278,9 @@ def _filter(it: Interpreter, request: Call) -> Value:
         return Seq("generator", list(contents(request.args[1])), exact=False)
     kept, exact = [], True
     for item in items:
-        verdict = is_true(item if request.args[0] is UNKNOWN else call(it, request.args[0], Call([item], {}, request.node)))
+        verdict = is_true(
+            item if request.args[0] is UNKNOWN else call(it, request.args[0], Call([item], {}, request.node))
+        )
         exact = exact and verdict is not None
         if verdict is not False:
             kept.append(item)
@@ -318,7 +327,9 @@ def _sorted(it: Interpreter, request: Call) -> Value:
         if items is not None and all(known(rank) for rank in ranks):
             order = fold(lambda values: sorted(range(len(values)), key=values.__getitem__), Seq("list", ranks))
             if isinstance(order, Seq):
-                return Seq("list", [items[position.value] for position in order.items if isinstance(position, Const)])
+                return Seq(
+                    "list", [items[position.value] for position in order.items if isinstance(position, Const)]
+                )
     elif known(request.args[0]):
         backwards = request.kwargs.get("reverse")
         down = isinstance(backwards, Const) and bool(backwards.value)
@@ -336,7 +347,9 @@ def _zip(it: Interpreter, request: Call) -> Value:
     if any(column is None for column in columns):
         row: list[Value] = [join(contents(arg)) for arg in request.args]
         return Seq("list", [Seq("tuple", row)], exact=False)
-    return Seq("list", [Seq("tuple", list(row)) for row in zip(*(column or [] for column in columns), strict=False)])
+    return Seq(
+        "list", [Seq("tuple", list(row)) for row in zip(*(column or [] for column in columns), strict=False)]
+    )
 
 
 def _enumerate(it: Interpreter, request: Call) -> Value:
@@ -389,7 +402,11 @@ def _apply_now(it: Interpreter, request: Call) -> Value:
     """Something outside that calls its first argument with the rest."""
     from toolchain.scan.evaluate.calls import call
 
-    return call(it, request.args[0], Call(request.args[1:], request.kwargs, request.node)) if request.args else UNKNOWN
+    return (
+        call(it, request.args[0], Call(request.args[1:], request.kwargs, request.node))
+        if request.args
+        else UNKNOWN
+    )
 
 
 def _item(it: Interpreter, request: Call) -> Value:
@@ -455,7 +472,11 @@ def _iter(it: Interpreter, request: Call) -> Value:
 
         return Seq("generator", [call(it, request.args[0], Call([], {}, request.node))], exact=False)
     found = elements(request.args[0]) if request.args else None
-    return Seq("generator", found) if found is not None else Seq("generator", list(contents(_identity(it, request))), exact=False)
+    return (
+        Seq("generator", found)
+        if found is not None
+        else Seq("generator", list(contents(_identity(it, request))), exact=False)
+    )
 
 
 def _accumulate(it: Interpreter, request: Call) -> Value:

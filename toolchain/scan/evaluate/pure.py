@@ -73,7 +73,12 @@ def _transcode(direction: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _power(left: Any, right: Any, *modulus: Any) -> Any:
-    if isinstance(left, int) and isinstance(right, int) and left.bit_length() * max(right, 0) > 4096 and not modulus:
+    if (
+        isinstance(left, int)
+        and isinstance(right, int)
+        and left.bit_length() * max(right, 0) > 4096
+        and not modulus
+    ):
         raise TooMuch
     return pow(left, right, *modulus)
 
@@ -205,7 +210,17 @@ def call_method(receiver: Any, name: str, args: list[Any]) -> Any:
         return bounded(_percent(receiver, args[0]))
     if name == "__getitem__":
         return receiver[args[0]]
-    if name in {"__str__", "__repr__", "__len__", "__int__", "__format__", "__xor__", "__or__", "__and__", "__sub__"}:
+    if name in {
+        "__str__",
+        "__repr__",
+        "__len__",
+        "__int__",
+        "__format__",
+        "__xor__",
+        "__or__",
+        "__and__",
+        "__sub__",
+    }:
         return bounded(getattr(receiver, name)(*args))
     if name in _PADDING:
         if any(isinstance(arg, int) and arg > 4096 for arg in args):

@@ -203,7 +203,11 @@ def _set_in_map(target: Map, key: Value, value: Value) -> None:
 
 
 def _set_in_seq(target: Seq, key: Value, value: Value) -> None:
-    if isinstance(key, Const) and isinstance(key.value, int) and -len(target.items) <= key.value < len(target.items):
+    if (
+        isinstance(key, Const)
+        and isinstance(key.value, int)
+        and -len(target.items) <= key.value < len(target.items)
+    ):
         target.items[key.value] = value
     elif isinstance(key, Const) and isinstance(key.value, slice) and isinstance(value, Seq) and target.exact:
         try:
