@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from images.base import ensure_base
 from tests.support.leftovers import forgotten_images, sandboxes
 from tests.support.plugins import NAME, Plugin, make_plugin
+from toolchain.check.runner import TestRequest, test_plugin
 from toolchain.core.containers import ContainerEngine, connect, options_from_environment
+from toolchain.core.reporter import SilentReporter
 
 
 @pytest.fixture(scope="session")
-def own_engine() -> Iterator[ContainerEngine]:
+def own_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerEngine]:
     """The engine that the commands find, started if need be; the spoiled plugin's image goes at the end."""
     engine = connect(options_from_environment())
-    ensure_base(engine)  # made here, so that no test is measured by what making it costs and leaves
+    # Once for all: what making base and dependencies costs and leaves is no test's doing.
+    test_plugin(TestRequest(make_plugin(tmp_path_factory.mktemp("warm")).root, sandbox=True), SilentReporter())
     yield engine
     with suppress(Exception):
         engine.client.images.remove(f"mixpeek/{NAME}:cpu-tests", force=True)

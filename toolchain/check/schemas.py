@@ -94,8 +94,8 @@ def check_metadata(values: dict[str, Any], manifest: Manifest) -> list[Finding]:
 
 
 def _features_missing(manifest: Manifest) -> list[Finding]:
-    if "features" in manifest.values:
-        return []  # there, but computed; the guest could not say either and its own finding says why
+    if not manifest.values or "features" in manifest.values:
+        return []  # no manifest, or computed there: other findings say why
     remedy = "add features = [{'feature_type': 'embedding', 'feature_name': …, 'embedding_dim': …, …}]"
     message = "the manifest exports no features: nothing would be indexed"
     return [Finding(Severity.WARNING, "schemas.no-features", message, remedy, MANIFEST)]

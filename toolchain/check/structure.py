@@ -15,17 +15,22 @@ REQUIRED = {
     "__init__.py": "without it the plugin's relative imports fail",
 }
 _SOURCE_LIMIT = 4 << 20
+# A syntax tree takes some fifty times its source's size in memory.
+_SOURCES_LIMIT = 16 << 20
 
 
 def check_structure(tree: PluginTree) -> tuple[list[Finding], dict[str, ast.Module]]:
     """The findings, and the syntax trees of the files that parse by name."""
+    if tree.oversized:
+        return list(tree.findings), {}
     findings = [*tree.findings, *_missing_files(tree)]
     modules: dict[str, ast.Module] = {}
+    read = 0
     for file in tree.python_files:
-        if file.size > _SOURCE_LIMIT:
-            message = (
-                f"the file holds {file.size >> 20} MiB of Python, over {_SOURCE_LIMIT >> 20}: it was not read"
-            )
+        read += file.size
+        if file.size > _SOURCE_LIMIT or read > _SOURCES_LIMIT:
+            limit = f"{_SOURCE_LIMIT >> 20} MiB a file and {_SOURCES_LIMIT >> 20} MiB in all"
+            message = f"the file was not read: more Python than {limit}"
             findings.append(error("structure.source-too-large", message, "move data out of code", file=file.name))
             continue
         parsed = parse_source(tree.read(file.name), file.name)

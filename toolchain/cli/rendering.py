@@ -22,6 +22,7 @@ _WORDS = {
     ExitCode.COULD_NOT_TELL: "COULD NOT TELL",
     ExitCode.USAGE: "USAGE",
 }
+_PLURALS = {"error": "errors", "warning": "warnings", "note": "notes"}
 _SHOWN_FINDINGS = 100
 
 
@@ -110,7 +111,9 @@ def _counts(findings: Sequence[Finding]) -> str:
     counts: dict[str, int] = {}
     for finding in findings:
         counts[finding.severity.value] = counts.get(finding.severity.value, 0) + 1
-    told = ", ".join(f"{count} {severity}" for severity, count in counts.items())
+    told = ", ".join(
+        f"{count} {_PLURALS.get(name, name) if count > 1 else name}" for name, count in counts.items()
+    )
     return f" ({told})" if told else ""
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from toolchain.core.errors import PluginFault, UsageFault
@@ -51,11 +52,15 @@ class PluginFile:
 
 @dataclass(frozen=True)
 class PluginTree:
-    """The files of a plugin sorted by name, and what stands against some of them."""
+    """The files of a plugin sorted by name, and what stands against some of them.
+
+    Where ``oversized``, there are more than a plugin may have, and none is listed.
+    """
 
     root: Path
     files: tuple[PluginFile, ...]
     findings: tuple[Finding, ...] = ()
+    oversized: bool = False
 
     def __contains__(self, name: str) -> bool:
         """Whether the plugin has a file of this name."""
@@ -91,7 +96,11 @@ def read_tree(folder: Path) -> PluginTree:
         )
     root = folder.resolve()
     files, findings = [], []
-    for name, path in sorted(_walk(root)):
+    # Somebody's home given by mistake has millions of files: one over the limit is enough to know.
+    entries = sorted(islice(_walk(root), FILE_LIMIT + 1))
+    if len(entries) > FILE_LIMIT:
+        return PluginTree(root, (), (_too_many(),), oversized=True)
+    for name, path in entries:
         status = path.lstat()
         if not name.isprintable():
             findings.append(_strange_name(name))
@@ -99,7 +108,7 @@ def read_tree(folder: Path) -> PluginTree:
             files.append(PluginFile(name, path, status.st_size, bool(status.st_mode & 0o100)))
         else:
             findings.append(_not_regular(name, status.st_mode))
-    return PluginTree(root, tuple(files), tuple(findings + _over_limits(files)))
+    return PluginTree(root, tuple(files), tuple(findings + _too_large(files)))
 
 
 def _walk(root: Path) -> Iterator[tuple[str, Path]]:
@@ -142,15 +151,15 @@ def _not_regular(name: str, mode: int) -> Finding:
     return error("structure.special-file", "neither a file nor a folder", "remove it from the plugin", file=name)
 
 
-def _over_limits(files: list[PluginFile]) -> list[Finding]:
-    findings = []
-    if len(files) > FILE_LIMIT:
-        message = f"the plugin has {len(files)} files; the platform takes {FILE_LIMIT}"
-        findings.append(error("structure.too-many-files", message, "remove what the plugin does not need"))
+def _too_many() -> Finding:
+    message = f"the folder has more than {FILE_LIMIT:,} files, which is all that the platform takes"
+    remedy = "name the plugin's own folder, or remove what the plugin does not need"
+    return error("structure.too-many-files", message, remedy)
+
+
+def _too_large(files: list[PluginFile]) -> list[Finding]:
     total = sum(file.size for file in files)
-    if total > SIZE_LIMIT:
-        message = f"the plugin holds {total / 2**20:.0f} MiB; the platform takes {SIZE_LIMIT >> 20} MiB"
-        findings.append(
-            error("structure.too-large", message, "publish large models separately and load them by id")
-        )
-    return findings
+    if total <= SIZE_LIMIT:
+        return []
+    message = f"the plugin holds {total / 2**20:.0f} MiB; the platform takes {SIZE_LIMIT >> 20} MiB"
+    return [error("structure.too-large", message, "publish large models separately and load them by id")]

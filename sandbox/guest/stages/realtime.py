@@ -16,7 +16,8 @@ from sandbox.guest.stages.reading import SampleRefused, first_row
 
 _KEY_LIMIT = 100
 _NAME_LIMIT = 200
-_VECTOR_LIMIT = 5_000  # a hundred of them still fit into a message
+_VECTOR_LIMIT = 65_537  # one more than the longest that the platform takes
+_NUMBERS_LIMIT = 200_000  # in all vectors together: at some 20 bytes each they fit into a message
 
 
 def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
@@ -79,12 +80,23 @@ def _describe(response: Any) -> dict[str, Any]:
     """The response by its keys; vectors as plain lists of numbers for the host to check."""
     if not isinstance(response, dict):
         return {"kind": type(response).__name__}
-    vectors, rest = {}, {}
+    vectors: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    left = _NUMBERS_LIMIT
     for key, value in list(response.items())[:_KEY_LIMIT]:
         name = str(key)[:_NAME_LIMIT]
         values = value.tolist() if hasattr(value, "tolist") else value
-        if isinstance(values, (list, tuple)) and values and all(isinstance(item, (int, float)) for item in values):
-            vectors[name] = [plain(float(item)) for item in values[:_VECTOR_LIMIT]]
+        if _is_vector(values) and left > 0:
+            vectors[name] = [plain(float(item)) for item in values[: min(left, _VECTOR_LIMIT)]]
+            left -= len(vectors[name])
         else:
             rest[name] = plain(value)
     return {"kind": "dict", "keys": [*vectors, *rest], "vectors": vectors, "values": plain(rest)}
+
+
+def _is_vector(values: Any) -> bool:
+    return (
+        isinstance(values, (list, tuple))
+        and bool(values)
+        and all(isinstance(item, (int, float)) for item in values)
+    )

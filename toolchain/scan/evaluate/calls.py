@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from toolchain.scan.evaluate.frames import Frame
-from toolchain.scan.evaluate.interpreter import MAX_DEPTH, Activation, Call
+from toolchain.scan.evaluate.interpreter import MAX_DEPTH, Activation, Call, EnoughFollowed
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Bound,
@@ -18,6 +18,7 @@ from toolchain.scan.evaluate.values import (
     Instance,
     Map,
     Method,
+    Namespace,
     OwnModule,
     OwnName,
     Partial,
@@ -30,8 +31,10 @@ from toolchain.scan.evaluate.values import (
 
 if TYPE_CHECKING:
     from toolchain.scan.evaluate.interpreter import Interpreter
+    from toolchain.scan.evaluate.package import Module
 
 _NESTED = 7
+_CALL_STEPS = 30_000
 
 
 def call(it: Interpreter, function: Value, request: Call) -> Value:
@@ -115,25 +118,60 @@ def call_function(
     it: Interpreter, function: Function, args: list[Value], kwargs: dict[str, Value], node: ast.AST
 ) -> Value:
     """Call one of the tree's functions: evaluated anew when the arguments can matter, else from its summary."""
-    if it.depth >= MAX_DEPTH or it.stack.count(function.node) >= _NESTED * 3:
+    if it.depth >= MAX_DEPTH or it.stack.count(function.node) >= _NESTED:
         return UNKNOWN
     module = it.package.file(function.frame.module_file) if function.frame.module_file else it.module
     module = module or it.module
-    matters = any(_matters(it, value, module.dynamic or it.module.dynamic) for value in (*args, *kwargs.values()))
-    if not matters or it.depth >= _NESTED and it.stack.count(function.node) == 0 and it.depth >= MAX_DEPTH - 4:
+    if not _worth_following(it, function, (*args, *kwargs.values())):
         if function.returns is None and not function.visiting:
             with it.inside(function.frame, module, Activation()):
                 visit_function(it, function)
         return function.returns if function.returns is not None else UNKNOWN
-    activation = Activation(concrete=True)
+    key = _memo_key(function, args, kwargs)
+    if key is not None and key in it.memo:
+        return it.memo[key]
+    result = _follow(it, function, module, (args, kwargs))
+    if key is not None:
+        it.memo[key] = result
+    return result
+
+
+def _follow(
+    it: Interpreter, function: Function, module: Module, given: tuple[list[Value], dict[str, Value]]
+) -> Value:
+    """Evaluate a call with its own arguments, within the allowance for such calls.
+
+    Past the allowance the result is unknown, which every dynamic sink treats as dangerous.
+    """
+    outermost = not it.stack
+    if outermost:
+        it.allowance = min(_CALL_STEPS, it.follow_fuel)
+    if it.allowance <= 0:
+        return UNKNOWN
     frame = _frame(function)
-    _bind_arguments(it, function, frame, args, kwargs)
+    _bind_arguments(it, function, frame, *given)
     it.stack.append(function.node)
+    before = it.fuel
+    it.floor, floor = max(it.floor, it.fuel - it.allowance), it.floor
     try:
-        with it.inside(frame, module, activation):
+        with it.inside(frame, module, Activation(concrete=True)):
             return _body(it, function)
+    except EnoughFollowed:
+        if not outermost:
+            raise
+        return UNKNOWN
     finally:
         it.stack.pop()
+        it.floor = floor
+        if outermost:
+            it.follow_fuel -= before - it.fuel
+            it.allowance = 0
+
+
+def _memo_key(function: Function, args: list[Value], kwargs: dict[str, Value]) -> tuple[object, ...] | None:
+    if kwargs or not all(isinstance(arg, Const) for arg in args):
+        return None
+    return (id(function), *(arg.key() for arg in args if isinstance(arg, Const)))
 
 
 def visit_function(it: Interpreter, function: Function, *, again: bool = False) -> None:
@@ -213,30 +251,57 @@ def _default(function: Function, name: str, *, lenient: bool) -> Value:
     return join((value, UNKNOWN)) if lenient else value
 
 
-def _matters(it: Interpreter, value: Value, dynamic: bool, depth: int = 3) -> bool:
-    """Whether an argument can carry power into a function."""
+def _worth_following(it: Interpreter, function: Function, values: tuple[Value, ...]) -> bool:
+    """Whether to evaluate a call with its own arguments: they carry power, or the function is small enough."""
+    size = _size(function.node)
+    if any(_powerful(it, value) for value in values):
+        return size <= 4 * _SMALL
+    if size > _SMALL or not it.root_dynamic or len(it.stack) > _NESTED:
+        return False
+    return any(_concrete(value) for value in values)
+
+
+_SMALL = 150
+_SIZES: dict[ast.AST, int] = {}
+
+
+def _size(node: ast.AST) -> int:
+    if node not in _SIZES:
+        _SIZES[node] = sum(1 for _ in ast.walk(node))
+    return _SIZES[node]
+
+
+def _powerful(it: Interpreter, value: Value, depth: int = 3) -> bool:
+    """Whether a value is, or holds, a module that opens doors or something policy names."""
     for option in each(value):
         if isinstance(option, Ref):
-            root = option.path.partition(".")[0]
-            if root in it.policy.carried or root == "builtins" or it.policy.match(option.path) is not None:
+            if option.path in it.policy.carried or it.policy.match(option.path) is not None:
                 return True
-        elif isinstance(option, (OwnModule, Function, Class, Bound, Partial, Getter, Dunder, Method)):
+            if option.path in {"builtins.getattr", "builtins.vars", "builtins.__import__"}:
+                return True
+        elif isinstance(option, (OwnModule, Partial, Getter, Dunder, Namespace)):
             return True
         elif isinstance(option, Instance):
-            if dynamic or any(_matters(it, item, dynamic, 0) for item in option.attributes.values()):
+            if depth and any(_powerful(it, item, 0) for item in option.attributes.values()):
                 return True
-        elif isinstance(option, Const):
-            if dynamic and option.value is not None:
-                return True
-        elif isinstance(option, OwnName):
-            return dynamic
         elif depth and isinstance(option, Seq):
-            if any(_matters(it, item, dynamic, depth - 1) for item in option.items[:64]):
+            if any(_powerful(it, item, depth - 1) for item in option.items[:32]):
                 return True
-        elif (
-            depth
-            and isinstance(option, Map)
-            and any(_matters(it, item, dynamic, depth - 1) for item in list(option.items.values())[:64])
-        ):
+        elif depth and isinstance(option, Map):
+            if any(_powerful(it, item, depth - 1) for item in list(option.items.values())[:32]):
+                return True
+    return False
+
+
+def _concrete(value: Value) -> bool:
+    """Whether a value holds text or numbers that names could be made of."""
+    for option in each(value):
+        if isinstance(option, Const):
+            if option.value is not None and not isinstance(option.value, bool):
+                return True
+        elif isinstance(option, Seq):
+            if option.items and all(isinstance(item, Const) for item in option.items[:8]):
+                return True
+        elif isinstance(option, (Function, OwnName)):
             return True
     return False

@@ -19,8 +19,15 @@ FUEL = 1_500_000
 MAX_DEPTH = 24
 
 
+FOLLOW_FUEL = 150_000
+
+
 class OutOfFuel(Exception):
     """The file asks for more work than one file may."""
+
+
+class EnoughFollowed(Exception):
+    """A call followed with its own arguments takes more work than its allowance."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +78,19 @@ class Interpreter:
         self.shadow = 0
         self.dirty = False
         self.stack: list[ast.AST] = []
-        self.pending: list[Any] = []
+        self.memo: dict[tuple[object, ...], Value] = {}
+        self.follow_fuel = FOLLOW_FUEL
+        self.allowance = 0
+        self.floor = 0
+        self.root_dynamic = False
 
     def burn(self, amount: int = 1) -> None:
         """Account for work. Raises ``OutOfFuel``."""
         self.fuel -= amount
-        if self.fuel < 0:
-            raise OutOfFuel
+        if self.fuel < self.floor:
+            if self.fuel < 0:
+                raise OutOfFuel
+            raise EnoughFollowed
 
     def emit(self, rule: Rule, name: str, node: ast.AST, trail: tuple[str, ...] = (), note: str = "") -> None:
         """Record that ``name`` is reached at ``node``."""

@@ -193,4 +193,5 @@ _JUDGES: dict[str, Callable[[Any, str, Any], str | None]] = {
     "configuration": _configuration,
     "remote-code": _remote_code,
     "never": _remote_code,
+    "called": lambda _it, _path, _request: "",
 }

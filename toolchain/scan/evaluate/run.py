@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from toolchain.scan.evaluate.package import Module
 
 _DYNAMIC = frozenset(
-    "getattr __import__ eval exec compile globals locals vars setattr builtins __builtins__ importlib import_module attrgetter "
-    "methodcaller itemgetter modules __dict__ __getattribute__ __getattr__ codecs base64 chr runpy pkgutil pydoc environ putenv "
-    "find_spec __loader__ __subclasses__ dictConfig get_data unquote fromhex unhexlify reduce __class__ __globals__".split()
+    "__import__ eval exec compile globals locals vars builtins __builtins__ importlib import_module attrgetter methodcaller "
+    "__getattribute__ codecs base64 chr runpy pkgutil pydoc putenv __loader__ __subclasses__ dictConfig unhexlify".split()
 )
 
 
@@ -39,16 +38,18 @@ def run_module(it: Interpreter, module: Module) -> None:
     """Evaluate a module to the end: its top level, then its functions with arguments that are not known."""
     from toolchain.scan.evaluate.calls import visit_function
 
+    assert module.tree is not None
+    it.root_dynamic = _is_dynamic(module.tree)
     if module.state == "new":
         run_top_level(it, module)
-    for _ in range(2):
+    for again in (False, True):
         it.dirty = False
         position = 0
         while position < len(module.functions):
             function = module.functions[position]
             assert isinstance(function, Function)
             with it.inside(function.frame, module, Activation()):
-                visit_function(it, function, again=True)
+                visit_function(it, function, again=again)
             position += 1
         if not it.dirty:
             break
@@ -61,6 +62,16 @@ def _is_dynamic(tree: ast.Module) -> bool:
             (kind is ast.Name and node.id in _DYNAMIC)  # type: ignore[attr-defined]  # narrowed by kind, for speed
             or (kind is ast.Attribute and node.attr in _DYNAMIC)  # type: ignore[attr-defined]  # as above
             or kind is ast.Match
+            or (kind is ast.Call and _dynamic_getattr(node))
         ):
             return True
     return False
+
+
+def _dynamic_getattr(node: ast.AST) -> bool:
+    """A ``getattr`` whose name is put together rather than written out or handed in."""
+    assert isinstance(node, ast.Call)
+    function = node.func
+    if not (isinstance(function, ast.Name) and function.id == "getattr") or len(node.args) < 2:
+        return False
+    return not isinstance(node.args[1], ast.Constant)

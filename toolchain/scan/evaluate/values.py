@@ -43,7 +43,7 @@ class Const(Value):
 
     def key(self) -> Any:
         """What tells two constants apart: 1, 1.0 and True are three."""
-        return (type(self.value), self.value)
+        return (type(self.value), repr(self.value) if isinstance(self.value, (slice, complex)) else self.value)
 
 
 @dataclass(slots=True, eq=False)
