@@ -7,6 +7,7 @@ nothing changed a build is two calls to the engine, 8 ms here, because an image 
 from __future__ import annotations
 
 import re
+import sysconfig
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -175,6 +176,9 @@ class _Build:
     def _resolve(self, base: BaseImage) -> tuple[Installation, ...]:
         """The locks, each with its place in the image."""
         request = self._request
+        # uv and packaging ask sysconfig, whose first use is not safe in two threads (CPython 3.11 shows a half-filled
+        # table): fill it before there are two.
+        sysconfig.get_config_vars()
         with self._phases.run("resolve") as phase, ThreadPoolExecutor(1, "resolve") as pool:
             # Beside the plugin's: a resolver waits for the network most of its 0.4 s.
             tests = pool.submit(self._resolve_pytest, base) if request.with_tests else None

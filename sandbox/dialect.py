@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 
 from sandbox.device_words import device_words
 from sandbox.launch import Dialect
@@ -27,11 +28,26 @@ def dialect_for(engine: ContainerEngine, profile: str, *, gpus: bool = False) ->
             where=engine.address,
             remedy="use a podman on this machine, or a Docker Engine (DOCKER_HOST)",
         )
+    path = _profile_file(text, f"{profile_digest(profile)}.json")
+    # podman mounts these two by itself where the root is read-only, without limit and open to exec.
+    return Dialect(str(path), scratch_inodes=False, own_mounts=("/run", "/var/tmp"), devices=devices)  # noqa: S108
+
+
+def _profile_file(text: str, name: str) -> Path:
+    """A file with exactly ``text``. One that is there is not believed: a plugin that once ran without the sandbox,
+    as this user, may have written it."""
     folder = state_dir(options_from_environment().environment) / "seccomp"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{profile_digest(profile)}.json"
-    if not path.exists():
-        partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    return Dialect(str(path), scratch_inodes=False, devices=devices)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / name
+        if not (path.is_file() and path.read_text(encoding="utf-8") == text):
+            partial = path.with_name(f"{name}.{secrets.token_hex(4)}")
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
+    except (OSError, ValueError) as reason:
+        raise EngineRefused(
+            f"the seccomp profile cannot be written for podman: {reason}",
+            where=str(folder),
+            remedy="make the folder writable, or set MIXPEEK_STATE_DIR",
+        ) from None
+    return path

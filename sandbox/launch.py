@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.devices import DeviceWords, device_environment, device_requests
 from sandbox.policy import Policy
 
+_TINY = "rw,noexec,nosuid,nodev,size=65536"
 SCRATCH = "/tmp"  # noqa: S108 - inside the container: its own tmpfs
 
 # The runtime's and the engine's defaults, stated so that an engine with other defaults changes nothing.
@@ -35,11 +36,13 @@ class Dialect:
     ``seccomp`` is what stands behind ``seccomp=``: the profile's text for Docker, a path on the engine's machine
     for podman. ``scratch_inodes``: podman 4 refuses the mount option ``nr_inodes``; there the memory limit bounds
     the number of files, since the kernel charges a tmpfs's inodes to the cgroup. ``devices`` is how GPUs are
-    asked for.
+    asked for. ``own_mounts`` are folders that the engine would mount writable, executable and unbounded by itself
+    unless told otherwise.
     """
 
     seccomp: str
     scratch_inodes: bool = True
+    own_mounts: tuple[str, ...] = ()
     devices: DeviceWords = "nvidia"
 
 
@@ -81,6 +84,7 @@ def _environment() -> list[str]:
 
 def _host_config(policy: Policy, dialect: Dialect) -> dict[str, Any]:
     tmpfs = f"rw,noexec,nosuid,nodev,mode=1777,size={policy.scratch}"
+    mounts = dict.fromkeys(dialect.own_mounts, _TINY)
     if dialect.scratch_inodes:
         tmpfs += f",nr_inodes={policy.scratch_inodes}"
     config: dict[str, Any] = {
@@ -89,7 +93,7 @@ def _host_config(policy: Policy, dialect: Dialect) -> dict[str, Any]:
         "SecurityOpt": ["no-new-privileges", f"seccomp={dialect.seccomp}"],
         "Privileged": False,
         "ReadonlyRootfs": True,
-        "Tmpfs": {SCRATCH: tmpfs},
+        "Tmpfs": {**mounts, SCRATCH: tmpfs},
         "IpcMode": "private",
         "ShmSize": policy.shared_memory,
         "Memory": policy.memory,

@@ -11,6 +11,17 @@ MEBIBYTE = 1 << 20
 GIBIBYTE = 1 << 30
 
 
+# What each stage may take beside its own time: a worker's imports on a cold disk (the guest waits 60 s for them)
+# and the end of what it left running.
+_AROUND_A_STAGE = 70.0
+_AROUND_A_JOB = 30.0
+
+
+def outer_deadline(stage_seconds: float) -> float:
+    """The host's deadline in seconds that no honest course of four stages reaches before the inner ones."""
+    return 4 * (stage_seconds + _AROUND_A_STAGE) + _AROUND_A_JOB
+
+
 @dataclass(frozen=True)
 class Policy:
     """Everything that the engine is asked to enforce on a plugin's container; nothing else is granted.
@@ -36,7 +47,7 @@ class Policy:
     output: int = 16 * MEBIBYTE
     result: int = 512 * MEBIBYTE
     stage_seconds: float = 120.0
-    wall_seconds: float = 600.0
+    wall_seconds: float = outer_deadline(120.0)
     gpus: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -61,6 +72,6 @@ GPU_POLICY = Policy(
     open_files=16_384,
     shared_memory=GIBIBYTE,
     stage_seconds=300.0,
-    wall_seconds=1230.0,
+    wall_seconds=outer_deadline(300.0),
     gpus=("all",),
 )

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sandbox.confinement import describe, disagreements
 from sandbox.conversation import Job, Listener
 from sandbox.dialect import dialect_for
-from sandbox.launch import SCRATCH, container_request
+from sandbox.launch import container_request
 from sandbox.leftovers import ownership
 from sandbox.outcome import EngineFacts, SandboxOutcome, classify
 from sandbox.policy import Policy
-from sandbox.protocol import encode
-from sandbox.seccomp import profile_digest
+from sandbox.protocol import encode, printable
 from sandbox.stream import AttachedStream
 from toolchain.core.containers import ContainerEngine, engine_errors
 from toolchain.core.errors import EngineRefused, EngineUnavailable, MixpeekError, ProtocolViolation
@@ -105,6 +105,12 @@ class Session:
         )
         with engine_errors("create the sandbox container"):
             api.create_container_from_config(request, name=self._container)  # type: ignore[no-untyped-call]
+            details = api.inspect_container(self._container)
+        if differing := disagreements(request, details):
+            raise EngineRefused(
+                f"the engine did not apply what confines the sandbox: {', '.join(differing)}",
+                remedy="run `mixpeek doctor`; nothing of the plugin was started",
+            )
         self._stream = AttachedStream(self._engine, self._container)
         self._began = time.monotonic()
         with engine_errors("start the sandbox container"):
@@ -115,15 +121,17 @@ class Session:
             if is_stdout:
                 listener.feed(data)
             else:
-                listener.transcript.diagnostics = (
-                    listener.transcript.diagnostics + data.decode(errors="replace")
-                )[-_DIAGNOSTICS:]
+                heard = listener.transcript.diagnostics + printable(data.decode(errors="replace"))
+                listener.transcript.diagnostics = heard[-_DIAGNOSTICS:]
             if listener.transcript.done:
                 return
 
     def _conclude(self, *, timed_out: bool, kill: bool) -> EngineFacts:
         """Let the container end, or end it, and take the engine's word on how it did."""
         if kill:
+            # With a stalled reader an engine's kill waits for the output to be taken: hang up first.
+            if self._stream is not None:
+                self._stream.close()
             self._kill()
         if not self._has_ended():
             timed_out = True
@@ -141,7 +149,7 @@ class Session:
             out_of_memory=bool(state.get("OOMKilled")),
             timed_out=timed_out,
             seconds=time.monotonic() - self._began,
-            confinement=_confinement(details, self._policy),
+            confinement=describe(details, self._policy),
         )
 
     def _kill(self) -> None:
@@ -156,23 +164,3 @@ class Session:
         except EngineUnavailable:
             return False
         return True
-
-
-def _confinement(details: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    """What the engine says it applied, read back rather than assumed."""
-    host = details["HostConfig"]
-    options = host.get("SecurityOpt") or []
-    return {
-        "network": host.get("NetworkMode"),
-        "capabilities_dropped": host.get("CapDrop"),
-        "no_new_privileges": any(option.startswith("no-new-privileges") for option in options),
-        "seccomp": profile_digest(policy.seccomp) if any(o.startswith("seccomp=") for o in options) else None,
-        "read_only_root": host.get("ReadonlyRootfs"),
-        "user": details["Config"].get("User"),
-        "memory_bytes": host.get("Memory"),
-        "processes": host.get("PidsLimit"),
-        "scratch_options": (host.get("Tmpfs") or {}).get(SCRATCH),
-        "runtime": host.get("Runtime"),
-        "devices": host.get("DeviceRequests") or [],
-        "policy": policy.digest,
-    }

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchain.core.errors import SettingsFault
+from toolchain.core.errors import PluginFault, ProjectSettingsFault
+from toolchain.core.files import read_regular
 from toolchain.core.toml import parse_toml
 
 DEFAULT_BASE_URL = "https://api.mixpeek.com"
+_FILE_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def resolve_settings(
 ) -> Settings:
     """The cascade's result for a plugin folder ``project`` (``None``: no project's file).
 
-    Raises ``SettingsFault`` for a key that is unknown, or that a project may not set.
+    Raises ``ProjectSettingsFault`` for a key that is unknown, or that a project may not set.
     """
     values: dict[str, str | None] = {name: field.default for name, field in FIELDS.items()}
     origins = dict.fromkeys(FIELDS, "default")
@@ -88,13 +90,13 @@ def _environment_values(environment: Mapping[str, str]) -> dict[str, str]:
 def _project_values(project: Path) -> dict[str, str]:
     file = project / "pyproject.toml"
     try:
-        document = parse_toml(file.read_bytes())
-    except (OSError, ValueError):
+        document = parse_toml(read_regular(project, file.name, limit=_FILE_LIMIT))
+    except (PluginFault, ValueError):
         return {}  # absent, or not TOML: the reader of requirements reports that with its line
     tools = document.get("tool")
     table = tools.get("mixpeek", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
-        raise SettingsFault(
+        raise ProjectSettingsFault(
             "[tool.mixpeek] is not a table", where=str(file), remedy="write [tool.mixpeek] and keys"
         )
     return {key.replace("-", "_"): _project_value(key, value, file) for key, value in table.items()}
@@ -104,18 +106,20 @@ def _project_value(key: str, value: Any, file: Path) -> str:
     allowed = [name for name, field in FIELDS.items() if field.project]
     name = key.replace("-", "_")
     if name in FIELDS and name not in allowed:
-        raise SettingsFault(
+        raise ProjectSettingsFault(
             f"a plugin's own file may not set {key!r}",
             where=f"{file} [tool.mixpeek]",
             remedy=f"remove it; set {' or '.join(FIELDS[name].variables) or 'the option'} yourself",
         )
     if name not in allowed:
         near = difflib.get_close_matches(name, allowed, 1)
-        raise SettingsFault(
+        raise ProjectSettingsFault(
             f"unknown key {key!r}",
             where=f"{file} [tool.mixpeek]",
             remedy=f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(allowed)}",
         )
     if not isinstance(value, str):
-        raise SettingsFault(f"{key!r} must be text", where=f"{file} [tool.mixpeek]", remedy=f'write {key} = "…"')
+        raise ProjectSettingsFault(
+            f"{key!r} must be text", where=f"{file} [tool.mixpeek]", remedy=f'write {key} = "…"'
+        )
     return value

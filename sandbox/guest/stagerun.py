@@ -59,6 +59,7 @@ class StageRun:
         self._decoder = Decoder(self._limits["result_bytes"])
         self._got = _Gathered()
         self._deadline = 0.0
+        self._began = False
 
     def run(self) -> Message:
         """Run the stage to its end. Raises ``HostGone``."""
@@ -100,13 +101,14 @@ class StageRun:
                     if not key.data(key.fd):
                         ready.unregister(key.fd)
                 if self._got.ended is None and left <= 0:
-                    self._got.ended = "deadline"
+                    self._got.ended = "deadline" if self._began else "not-started"
                 reap()  # orphans that ended would otherwise fill the container's table of processes
 
     def _take_word(self, _descriptor: int) -> bool:
         """Take what the worker, not the stage, says."""
         word = self._link.answer()
         if word["type"] == "started":
+            self._began = True
             self._deadline = time.monotonic() + float(self._limits["stage_seconds"])
         else:
             self._got.ended = "exited"

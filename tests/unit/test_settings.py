@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolchain.core.errors import SettingsFault
+from toolchain.core.errors import ProjectSettingsFault
 from toolchain.settings import DEFAULT_BASE_URL, FIELDS, resolve_settings
 
 
@@ -40,18 +40,18 @@ def test_the_contracts_variable_wins_over_the_older_one(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if not field.project])
 def test_a_plugins_own_file_may_not_say_where_keys_go_or_what_runs(tmp_path, name):
-    with pytest.raises(SettingsFault, match="may not set"):
+    with pytest.raises(ProjectSettingsFault, match="may not set"):
         settings(tmp_path, project=f'[tool.mixpeek]\n{name} = "x"\n')
 
 
 def test_an_unknown_key_is_an_error_with_a_suggestion(tmp_path):
-    with pytest.raises(SettingsFault) as refused:
+    with pytest.raises(ProjectSettingsFault) as refused:
         settings(tmp_path, project='[tool.mixpeek]\nsampel-data = "x"\n')
     assert refused.value.remedy == "did you mean 'sample_data'?"
 
 
 def test_a_value_that_is_no_text_is_an_error(tmp_path):
-    with pytest.raises(SettingsFault, match="must be text"):
+    with pytest.raises(ProjectSettingsFault, match="must be text"):
         settings(tmp_path, project="[tool.mixpeek]\nnamespace = 3\n")
 
 

@@ -17,7 +17,7 @@ from toolchain.check.schemas import check_features, check_metadata, check_schema
 from toolchain.check.stages import check_ending, check_stage
 from toolchain.check.testing import check_tests
 from toolchain.check.untrusted import entries, fields, number, one_line, text, texts
-from toolchain.core.findings import Finding
+from toolchain.core.findings import Finding, Severity
 
 _DETAIL_LIMIT = 6_000
 _OF_THE_MANIFEST = ("manifest.import",)
@@ -144,7 +144,12 @@ class _Assembly:
             return []
         facts = self.run.facts
         source = Source.ENGINE if facts is not None else Source.HOST
-        return [judge("ending", self.run.reason, source, check_ending(self.run.ending, self.run.reason))]
+        findings = check_ending(self.run.ending, self.run.reason)
+        if not self.reading.has_tests and self.sample is None:
+            remedy = "add tests/test_*.py, or sample rows in samples.json (or --sample-data FILE)"
+            message = "the plugin has neither tests nor sample rows: it was imported, but not put to work"
+            findings.append(Finding(Severity.WARNING, "run.untested", message, remedy))
+        return [judge("ending", self.run.reason, source, findings)]
 
     def details(self) -> tuple[str, ...]:
         """Everything that only ``--verbose`` shows: tracebacks and what the stages printed."""

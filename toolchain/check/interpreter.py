@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from images.environment import index_url
+from images.files import Cache
+from images.layout import PLATFORM_REQUIREMENTS, PYTEST_REQUIREMENTS
+from images.requirements import RequirementSet
+from images.resolver_refusals import explain
 from toolchain.core.digests import sha256_json
-from toolchain.core.errors import DependencyFault, ProcessFailed, UsageFault
+from toolchain.core.errors import ProcessFailed, UsageFault
 from toolchain.core.process import run
 from toolchain.core.reporter import Reporter
 
-RUNTIME_REQUIREMENTS = ("numpy>=1.26", "pandas>=2.2", "pyarrow>=17", "pydantic>=2.7")
-TEST_REQUIREMENTS = ("pytest>=8.2",)
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _PROBE = """
 import importlib.metadata as metadata, json, sys
@@ -29,7 +35,8 @@ for name in json.loads(sys.argv[1]):
         found[name] = metadata.version(name)
     except metadata.PackageNotFoundError:
         found[name] = None
-print(json.dumps({"versions": found, "python": list(sys.version_info[:3])}))
+version = "%d.%d" % sys.version_info[:2]
+print(json.dumps({"versions": found, "markers": {"python_version": version, "sys_platform": sys.platform}}))
 """
 
 
@@ -43,14 +50,20 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the interpreter must offer: requirement lines as PEP 508."""
+    """What the interpreter must offer: requirement lines as PEP 508; ``asked`` knows where they were written."""
 
     requirements: tuple[str, ...]
+    asked: RequirementSet = field(default_factory=RequirementSet)
+
+    @property
+    def has_extras(self) -> bool:
+        """Whether a requirement asks for extras of a distribution."""
+        return any("[" in line.partition(";")[0] for line in self.requirements)
 
     @property
     def lines(self) -> tuple[str, ...]:
         """Everything that the guest and the plugin import."""
-        return (*RUNTIME_REQUIREMENTS, *TEST_REQUIREMENTS, *self.requirements)
+        return (*PLATFORM_REQUIREMENTS, *PYTEST_REQUIREMENTS, *self.requirements)
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,9 @@ def choose_interpreter(
                 remedy=f"{given} -m pip install {' '.join(repr(line) for line in missing)}",
             )
         return Interpreter(given, "--python")
-    for python, reason in _candidates(root, host.environment):
+    # Whether an extra is there cannot be told from names: then only an environment of our own is sure to have it.
+    candidates = [] if wanted.has_extras else _candidates(root, host.environment)
+    for python, reason in candidates:
         # One that does not even start is passed over like one that lacks something.
         with suppress(UsageFault):
             if python.exists() and not _missing(python, wanted):
@@ -98,27 +113,28 @@ def _missing(python: Path, wanted: Wanted) -> list[str]:
     """The requirement lines that ``python`` does not satisfy."""
     from packaging.requirements import Requirement
 
-    needed = [requirement for requirement in map(Requirement, wanted.lines) if _applies(requirement)]
+    needed = [Requirement(line) for line in wanted.lines]
     names = json.dumps(sorted({requirement.name for requirement in needed}))
     # -I: a PYTHONPATH of ours must not make another Python look better equipped than it is.
     try:
         answer = run([str(python), "-I", "-c", _PROBE, names], timeout=30)
-        versions = json.loads(answer.stdout)["versions"]
+        told = json.loads(answer.stdout)
+        versions, markers = told["versions"], told["markers"]
     except (ProcessFailed, ValueError, KeyError, TypeError) as reason:
         why = reason.message if isinstance(reason, ProcessFailed) else answer.stderr.strip()[-300:]
         raise UsageFault(f"that Python does not run: {why}", where=str(python), remedy="choose another") from None
-    return [str(requirement) for requirement in needed if not _satisfied(requirement, versions)]
+    return [
+        str(requirement)
+        for requirement in needed
+        if (requirement.marker is None or requirement.marker.evaluate(markers))
+        and not _satisfied(requirement, versions)
+    ]
 
 
-def _applies(requirement: object) -> bool:
-    marker = getattr(requirement, "marker", None)
-    return marker is None or bool(marker.evaluate())
-
-
-def _satisfied(requirement: object, versions: Mapping[str, str | None]) -> bool:
-    version = versions.get(getattr(requirement, "name", ""))
-    specifier = getattr(requirement, "specifier", None)
-    return version is not None and (specifier is None or bool(specifier.contains(version, prereleases=True)))
+def _satisfied(requirement: Requirement, versions: Mapping[str, str | None]) -> bool:
+    """Whether the version is there. What an extra brings is not looked for: the import says so, by name."""
+    version = versions.get(requirement.name)
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
 
 
 def _prepare(wanted: Wanted, host: Host, reporter: Reporter) -> Interpreter:
@@ -126,18 +142,19 @@ def _prepare(wanted: Wanted, host: Host, reporter: Reporter) -> Interpreter:
     key = sha256_json({"python": sys.version, "executable": sys.executable, "lines": sorted(wanted.lines)})
     folder = host.cache / "environments" / key[:24]
     python = folder / "bin/python"
-    with reporter.phase("environment") as phase:
+    # The lock: two runs at once would make the same folder under each other.
+    with reporter.phase("environment") as phase, Cache(host.cache).lock(f"environment-{key[:24]}"):
         if (folder / "complete").exists() and not _missing(python, wanted):
             phase.result = "cached, made from the plugin's dependencies"
         else:
             phase.advance("installing the plugin's dependencies")
-            _install(folder, wanted.lines, host.environment)
+            _install(folder, wanted, host.environment)
             (folder / "complete").touch()
             phase.result = f"made from the plugin's dependencies ({len(wanted.requirements)})"
     return Interpreter(python, "an environment made from the plugin's dependencies")
 
 
-def _install(folder: Path, lines: Sequence[str], environment: Mapping[str, str]) -> None:
+def _install(folder: Path, wanted: Wanted, environment: Mapping[str, str]) -> None:
     import uv
 
     program = uv.find_uv_bin()
@@ -157,11 +174,17 @@ def _install(folder: Path, lines: Sequence[str], environment: Mapping[str, str])
         ":all:",
         "--compile-bytecode",
         "--",
-        *lines,
+        *wanted.lines,
     ]
-    done = run(install, timeout=900, env=environment) if made.ok else made
-    if not done.ok:
-        raise DependencyFault(
-            f"the plugin's dependencies cannot be installed here: {done.stderr.strip()[-1500:]}",
-            remedy="correct the dependencies, or name a Python that has them with --python",
+    settings = dict(environment)
+    if index := index_url():
+        settings["UV_DEFAULT_INDEX"] = index
+    done = run(install, timeout=900, env=settings) if made.ok else made
+    if not made.ok:
+        raise ProcessFailed(
+            f"no environment could be made: {made.stderr.strip()[-500:]}",
+            where=str(folder),
+            remedy="check the space and the permissions of the cache, or name a Python with --python",
         )
+    if not done.ok:
+        raise explain(done.stderr, wanted.asked)

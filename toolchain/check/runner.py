@@ -11,14 +11,14 @@ from tempfile import TemporaryDirectory
 from images.environment import cache_directory
 from images.requirements import RequirementSet, read_requirements
 from sandbox.conversation import Job, Sample
-from sandbox.policy import Policy
+from sandbox.policy import Policy, outer_deadline
 from toolchain.check.assemble import assemble
 from toolchain.check.guest_run import GuestRun
 from toolchain.check.interpreter import Host, Wanted, choose_interpreter
 from toolchain.check.process_run import run_in_process
 from toolchain.check.reading import Reading, read_plugin
 from toolchain.check.report import TestReport
-from toolchain.check.samples_file import find_sample
+from toolchain.check.samples_file import SampleChoice, find_sample
 from toolchain.core.reporter import Reporter
 
 
@@ -26,7 +26,8 @@ from toolchain.core.reporter import Reporter
 class TestRequest:
     """What to test and how.
 
-    ``sample_data`` is a file of rows (``None``: the plugin's own ``samples.*``); ``stage_seconds`` and ``memory``
+    ``sample_data`` is a file of rows that the user gave, ``plugin_sample`` one that the plugin's settings name
+    (``None``: its ``samples.*``); ``stage_seconds`` and ``memory``
     (bytes) override the policy's; ``python`` runs the plugin without ``sandbox``.
     """
 
@@ -35,6 +36,7 @@ class TestRequest:
     path: Path
     sandbox: bool = False
     sample_data: Path | None = None
+    plugin_sample: str | None = None
     python: Path | None = None
     stage_seconds: float | None = None
     memory: int | None = None
@@ -45,7 +47,9 @@ class TestRequest:
         """The policy with this request's limits; the outer deadline leaves every stage its own."""
         policy = Policy()
         if self.stage_seconds is not None:
-            policy = replace(policy, stage_seconds=self.stage_seconds, wall_seconds=self.stage_seconds * 4 + 30)
+            policy = replace(
+                policy, stage_seconds=self.stage_seconds, wall_seconds=outer_deadline(self.stage_seconds)
+            )
         return policy if self.memory is None else replace(policy, memory=self.memory)
 
 
@@ -56,9 +60,9 @@ def test_plugin(request: TestRequest, reporter: Reporter) -> TestReport:
     used, ``EngineUnavailable`` and its kin where a sandbox cannot be had: those say nothing about the plugin.
     """
     reading = read_plugin(request.path)
-    sample = find_sample(request.sample_data, reading.tree.root)
+    sample, against = find_sample(SampleChoice(request.sample_data, request.plugin_sample), reading.tree)
     requirements = read_requirements(reading.tree.root, reading.manifest.dependencies)
-    reading = replace(reading, requirement_findings=tuple(requirements.findings))
+    reading = replace(reading, requirement_findings=(*against, *requirements.findings))
     run = _run(request, reading, requirements, sample, reporter) if reading.can_run else None
     return assemble(reading, run, sample, mode="sandbox" if request.sandbox else "process")
 
@@ -76,7 +80,7 @@ def _run(
 
         job = SandboxJob(reading.tree, reading.package, requirements, stages, sample)
         return run_in_sandbox(job, request.policy, reporter)
-    wanted = Wanted(requirements.lines)
+    wanted = Wanted(requirements.lines, requirements)
     host = Host(request.environment, cache_directory())
     interpreter = choose_interpreter(request.python, reading.tree.root, wanted, host, reporter)
     with reporter.phase("run") as phase, _importable(reading.tree.root, reading.package) as root:

@@ -77,7 +77,11 @@ def _run(
     with reporter.phase("sandbox") as phase:
         with Session(engine, image.id, policy) as session:
             # Imported while the guest works: reading what it returns needs pyarrow (0.15 s).
-            threading.Thread(target=import_module, args=("pyarrow.compute",), daemon=True).start()
-            outcome = session.run(job, phase.advance)
+            imports = threading.Thread(target=import_module, args=("pyarrow.compute",))
+            imports.start()
+            try:
+                outcome = session.run(job, phase.advance)
+            finally:
+                imports.join()
         phase.result = outcome.reason
     return outcome

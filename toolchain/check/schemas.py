@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,10 @@ FEATURE_TYPES = ("embedding",)
 DISTANCE_METRICS = ("cosine", "euclid", "dot")
 CATEGORIES = ("text", "image", "video", "audio", "document", "multimodal")
 DIMENSION_LIMIT = 65_536
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 120
+_SHORT.maxlevel = 3
 
 # What authors write instead. The platform accepts these in silence and then indexes nothing.
 _KEY_MISTAKES = {
@@ -65,7 +70,7 @@ def check_features(values: dict[str, Any], manifest: Manifest) -> list[Finding]:
         findings.extend(_check_feature(feature, position, manifest))
         name = feature.get("feature_name") if isinstance(feature, dict) else None
         if isinstance(name, str) and name in names:
-            message = f"two features are called {name!r}"
+            message = f"two features are called {_shown(name)}"
             line = manifest.line(f"features.{position}.feature_name")
             findings.append(error("schemas.feature-name", message, "rename one", file=MANIFEST, line=line))
         if isinstance(name, str):
@@ -83,7 +88,9 @@ def check_metadata(values: dict[str, Any], manifest: Manifest) -> list[Finding]:
         remedy = f"use one of {', '.join(CATEGORIES)}{_suggest(category, CATEGORIES)}"
         line = manifest.line("metadata.category") or manifest.line("category")
         findings.append(
-            error("schemas.category", f"the category {category!r} is unknown", remedy, file=MANIFEST, line=line)
+            error(
+                "schemas.category", f"the category {_shown(category)} is unknown", remedy, file=MANIFEST, line=line
+            )
         )
     description = source.get("description")
     if isinstance(description, str) and len(description) > 500:
@@ -113,14 +120,18 @@ def _check_feature(feature: Any, position: int, manifest: Manifest) -> Iterator[
         if key not in FEATURE_KEYS and key is not UNKNOWN:
             right = _KEY_MISTAKES.get(key)
             remedy = f"rename it to {right!r}" if right else f"remove it{_suggest(key, FEATURE_KEYS)}"
-            message = f"feature {position + 1} has an unknown key {key!r}; the platform ignores it in silence"
+            message = (
+                f"feature {position + 1} has an unknown key {_shown(key)}; the platform ignores it in silence"
+            )
             yield error("schemas.feature-key", message, remedy, file=MANIFEST, line=manifest.line(f"{path}.{key}"))
     for key in FEATURE_KEYS:
         if key not in feature:
             if UNKNOWN in feature:
                 continue  # a part of the dictionary that only running the code would tell may hold it
-            message = f"feature {position + 1} has no {key!r}"
-            yield error("schemas.feature-key", message, f"add {key!r}", file=MANIFEST, line=manifest.line(path))
+            message = f"feature {position + 1} has no {_shown(key)}"
+            yield error(
+                "schemas.feature-key", message, f"add {_shown(key)}", file=MANIFEST, line=manifest.line(path)
+            )
         elif feature[key] is not UNKNOWN and (problem := _PROBLEMS[key](feature[key])) is not None:
             message, remedy = problem
             message = f"feature {position + 1}: {message}"
@@ -136,19 +147,25 @@ def _check_feature(feature: Any, position: int, manifest: Manifest) -> Iterator[
 def _type_problem(value: Any) -> tuple[str, str] | None:
     if value in FEATURE_TYPES:
         return None
-    return f"feature_type is {value!r}", "use 'embedding', the one documented type"
+    return f"feature_type is {_shown(value)}", "use 'embedding', the one documented type"
 
 
 def _name_problem(value: Any) -> tuple[str, str] | None:
     if isinstance(value, str) and value.isidentifier():
         return None
-    return f"feature_name is {value!r}", "use letters, digits and underscores: it is also the output column's name"
+    return (
+        f"feature_name is {_shown(value)}",
+        "use letters, digits and underscores: it is also the output column's name",
+    )
 
 
 def _dimension_problem(value: Any) -> tuple[str, str] | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= DIMENSION_LIMIT:
         return None
-    return f"embedding_dim is {value!r}", f"use a whole number from 1 to {DIMENSION_LIMIT}, the vectors' length"
+    return (
+        f"embedding_dim is {_shown(value)}",
+        f"use a whole number from 1 to {DIMENSION_LIMIT}, the vectors' length",
+    )
 
 
 def _metric_problem(value: Any) -> tuple[str, str] | None:
@@ -156,7 +173,7 @@ def _metric_problem(value: Any) -> tuple[str, str] | None:
         return None
     right = _METRIC_MISTAKES.get(value.lower()) if isinstance(value, str) else None
     remedy = f"write {right!r}" if right else f"use one of {', '.join(DISTANCE_METRICS)}"
-    return f"distance_metric is {value!r}", remedy
+    return f"distance_metric is {_shown(value)}", remedy
 
 
 _PROBLEMS = {
@@ -165,6 +182,11 @@ _PROBLEMS = {
     "embedding_dim": _dimension_problem,
     "distance_metric": _metric_problem,
 }
+
+
+def _shown(value: Any) -> str:
+    """A value of the plugin's as in Python, cut to what a message can hold."""
+    return _SHORT.repr(value)
 
 
 def _suggest(word: str, known: tuple[str, ...]) -> str:

@@ -28,7 +28,9 @@ def check_ending(ending: Ending, reason: str) -> list[Finding]:
     return [error(f"{_RULE}.{ending.value}", reason, remedies[ending])]
 
 
-def check_stage(report: StageReport, *, out_of_memory: bool, limits: str) -> list[Finding]:
+def check_stage(  # noqa: PLR0911 - one return for each way in which a stage may end
+    report: StageReport, *, out_of_memory: bool, limits: str
+) -> list[Finding]:
     """Findings about the end of one stage.
 
     ``out_of_memory`` is what the engine says of the container, ``limits`` names the stage's limits in words.
@@ -37,6 +39,10 @@ def check_stage(report: StageReport, *, out_of_memory: bool, limits: str) -> lis
     if report.violation is not None:
         message = f"{report.stage}: the plugin wrote to the channel of results: {one_line(report.violation)}"
         return [error(f"{_RULE}.policy-violation", message, "remove the code that forges results")]
+    if report.ended == "not-started":
+        message = f"{report.stage} could not begin: importing the plugin's packages took more than a minute"
+        remedy = "try again on a quieter machine; if it happens every time, a dependency hangs on import"
+        return [Finding(Severity.UNKNOWN, f"{_RULE}.not-started", message, remedy)]
     if report.ended == "deadline":
         message = f"{report.stage} did not finish within its deadline and was killed{at}"
         return [error(f"{_RULE}.timeout", message, f"find what hangs there; {limits}")]

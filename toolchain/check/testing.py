@@ -124,8 +124,9 @@ def _unreported(
 def _failure(test: dict[str, Any]) -> Finding:
     outcome = one_line(test.get("outcome"), 100) or "had no outcome"
     said = f"{test['id']} {outcome}: {message(test.get('message'))}"
-    line = line_number(test.get("fault_line")) or line_number(test.get("line"))
-    file = _file(test["id"])
+    file, line = _file(test["id"]), line_number(test.get("line"))
+    if fault := one_line(test.get("fault_file")):
+        file, line = fault, line_number(test.get("fault_line"))
     if outcome not in _FAILED:
         return error("tests.tampered", said, _UNTOUCHED, file=file, line=line)
     return error("tests.failed", said, "correct the code or the test; --verbose shows more", file=file, line=line)
@@ -168,8 +169,7 @@ def _tests_in(module: ast.Module) -> Iterator[tuple[str, int]]:
 def _is_no_test_class(node: ast.ClassDef) -> bool:
     """pytest does not collect a class that has a constructor or says ``__test__ = False``."""
     return any(
-        getattr(child, "name", "") == "__init__"
-        or (isinstance(child, ast.Assign) and ast.unparse(child) == "__test__ = False")
+        getattr(child, "name", "") == "__init__" or (isinstance(child, ast.Assign) and _says_no_test(child))
         for child in node.body
     )
 
@@ -177,4 +177,17 @@ def _is_no_test_class(node: ast.ClassDef) -> bool:
 def _is_test(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or not node.name.startswith("test"):
         return False
-    return not any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list)
+    return not any(_names_fixture(decorator) for decorator in node.decorator_list)
+
+
+def _says_no_test(node: ast.Assign) -> bool:
+    named = any(isinstance(target, ast.Name) and target.id == "__test__" for target in node.targets)
+    return named and isinstance(node.value, ast.Constant) and node.value.value is False
+
+
+def _names_fixture(decorator: ast.expr) -> bool:
+    """Whether ``fixture`` occurs in it, as in ``@pytest.fixture(scope=…)``; `ast.walk` does not recurse."""
+    return any(
+        "fixture" in (getattr(node, "attr", None) or getattr(node, "id", None) or "")
+        for node in ast.walk(decorator)
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
@@ -12,7 +14,7 @@ from typing import Any
 import click
 
 from toolchain import __version__
-from toolchain.core.errors import ExitCode, Interrupted, MixpeekError, UsageFault
+from toolchain.core.errors import ExitCode, InternalFault, Interrupted, MixpeekError, UsageFault
 
 
 class LazyGroup(click.Group):
@@ -87,18 +89,24 @@ def run(arguments: Sequence[str]) -> int:
         outcome = cli.main(args=list(arguments), prog_name="mixpeek", standalone_mode=False)
     except MixpeekError as failure:
         return _report(arguments, failure, as_json=as_json)
+    except click.exceptions.NoArgsIsHelpError as help_:
+        click.echo(help_.format_message(), err=True)
+        return ExitCode.USAGE
     except click.ClickException as refusal:
         return _report(arguments, _usage_fault(refusal), as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         stopped = Interrupted(
-            "interrupted; everything that was started has been stopped and removed",
-            remedy="run the same command again",
+            "interrupted; what was started has been stopped and removed",
+            remedy="run the same command again; it also removes what could not be removed now",
         )
         return _report(arguments, stopped, as_json=as_json)
     except BrokenPipeError:
         # The reader of our stdout went away (`mixpeek … | head`); nobody is left to tell.
         sys.stdout = None
         return ExitCode.COULD_NOT_TELL
+    except Exception as bug:  # noqa: BLE001 - exit status 1 would blame the plugin for a fault of ours
+        traceback.print_exc()
+        return _report(arguments, _internal_fault(bug), as_json=as_json)
     # click returns the code of Exit here, and None or a value for a command that just returned
     return outcome if isinstance(outcome, int) else ExitCode.PASSED
 
@@ -126,15 +134,29 @@ def _usage_fault(refusal: click.ClickException) -> UsageFault:
     return UsageFault(refusal.format_message(), remedy=f"see `{path} --help`")
 
 
+def _internal_fault(bug: Exception) -> InternalFault:
+    return InternalFault(
+        f"a fault of mixpeek itself: {type(bug).__name__}: {bug}",
+        remedy="report it with the traceback above; what was started has been cleaned up as far as possible",
+    )
+
+
 def _end_on_signals() -> None:
-    """Make a polite kill unwind the stack as Ctrl-C does, so that containers are removed."""
+    """Make a polite kill unwind the stack as Ctrl-C does, so that containers are removed.
+
+    Only the first signal counts: a second one would interrupt that very removal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals belong to whoever runs us as a library
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), interrupt)
+    for number in numbers:
+        signal.signal(number, interrupt)
 
 
 if __name__ == "__main__":

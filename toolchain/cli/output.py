@@ -6,13 +6,13 @@ The envelope is documented by ``toolchain/cli/output.schema.json``; the tests ho
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import click
 
+from sandbox.protocol import printable
 from toolchain.core.errors import ExitCode, MixpeekError
 from toolchain.core.findings import Finding
 
@@ -42,7 +42,7 @@ def finish(result: Result, *, as_json: bool) -> NoReturn:
     if as_json:
         _print_json(_envelope(result.command, result.exit_code, result.data, result.findings, None))
     elif result.text:
-        click.echo(result.text)
+        click.echo(printable(result.text))
     raise click.exceptions.Exit(int(result.exit_code))
 
 
@@ -53,8 +53,7 @@ def report_error(command: str, failure: MixpeekError, *, as_json: bool) -> ExitC
     if as_json:
         _print_json(_envelope(command, code, {}, (), details))
     else:
-        place = f"{failure.where}: " if failure.where else ""
-        click.echo(f"error: {place}{failure.message}\n  next step: {failure.remedy}", err=True)
+        click.echo(printable(f"error: {failure}"), err=True)
     return code
 
 
@@ -77,5 +76,6 @@ def _envelope(
 
 
 def _print_json(value: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    # A lone surrogate, which a plugin may put into a name, has no UTF-8; as \udXXX it is JSON all the same.
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    click.echo(text.encode("utf-8", "backslashreplace"), nl=False)

@@ -60,6 +60,12 @@ class PluginFault(MixpeekError):
     exit_code = ExitCode.PLUGIN_AT_FAULT
 
 
+class ProjectSettingsFault(PluginFault):
+    """The plugin's own ``[tool.mixpeek]`` holds what we do not know, or what a plugin may not decide."""
+
+    id = "project-settings"
+
+
 class DependencyFault(PluginFault):
     """The plugin's requirements are refused or cannot be resolved."""
 
@@ -107,6 +113,12 @@ class ProtocolViolation(MixpeekError):
 
     id = "protocol-violation"
     exit_code = ExitCode.PLUGIN_AT_FAULT
+
+
+class InternalFault(MixpeekError):
+    """A bug of ours: it says nothing about the plugin, and its traceback stands above the message."""
+
+    id = "internal"
 
 
 class Interrupted(MixpeekError):

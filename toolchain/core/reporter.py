@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TextIO
@@ -50,7 +50,9 @@ class SilentReporter:
 class StreamReporter:
     """Talks to a stream, one line a finished phase; on a terminal the running phase is shown too."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, clean: Callable[[str], str] = str) -> None:
+        """``clean`` makes a text fit for a terminal: names and messages in it may be a stranger's."""
+        self._clean = clean
         self._stream = stream if stream is not None else sys.stderr
         self._live = self._stream.isatty()
 
@@ -71,21 +73,21 @@ class StreamReporter:
         self._line(message)
 
     def _line(self, text: str) -> None:
-        self._stream.write(("\r\x1b[K" if self._live else "") + text + "\n")
+        self._stream.write(("\r\x1b[K" if self._live else "") + self._clean(text) + "\n")
         self._stream.flush()
 
     def _show(self, text: str) -> None:
-        self._stream.write(f"\r\x1b[K  ...  {text}")
+        self._stream.write(f"\r\x1b[K  ...  {self._clean(text)}")
         self._stream.flush()
 
 
 class _LivePhase(Phase):
-    def __init__(self, name: str, show: object) -> None:
+    def __init__(self, name: str, show: Callable[[str], None] | None) -> None:
         super().__init__(name)
         self._show = show
 
     def advance(self, message: str) -> None:
-        if callable(self._show):
+        if self._show is not None:
             self._show(f"{self.name} {message}".rstrip())
 
 

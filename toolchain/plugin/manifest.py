@@ -108,8 +108,31 @@ def read_manifest(tree: ast.Module) -> Manifest:
     return Manifest(reader.values, reader.lines)
 
 
+_DEPTH = 8
+_ITEMS = 10_000
+_TEXT = 10_000
+
+
+def _literal(node: ast.expr) -> Any:
+    """A plain value; other literals (sets, bytes, huge numbers) mean nothing in a manifest."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+        value = node.operand.value
+        return -value if isinstance(value, (int, float)) and abs(value) < 1 << 63 else UNKNOWN
+    if not isinstance(node, ast.Constant):
+        return UNKNOWN
+    value = node.value
+    if isinstance(value, str):
+        return value[:_TEXT]
+    small = isinstance(value, (int, float)) and abs(value) < 1 << 63
+    return value if value is None or isinstance(value, bool) or small else UNKNOWN
+
+
 class _Reader:
-    """Evaluates literals, and names that stand for earlier ones."""
+    """Evaluates literals, and names that stand for earlier ones, as far as a manifest has any need.
+
+    What is nested deeper or larger is unknown. A name within a container stands for plain values only: containers
+    of containers by name grow tenfold with every line of a hostile manifest.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -120,16 +143,16 @@ class _Reader:
 
     def _value(self, node: ast.expr, path: str) -> Any:
         self.lines[path] = node.lineno
+        if isinstance(node, (ast.Dict, ast.List, ast.Tuple)) and path.count(".") >= _DEPTH:
+            return UNKNOWN
         if isinstance(node, ast.Dict):
             return self._dictionary(node, path)
         if isinstance(node, (ast.List, ast.Tuple)):
-            return [self._value(item, f"{path}.{position}") for position, item in enumerate(node.elts)]
+            return [self._value(item, f"{path}.{position}") for position, item in enumerate(node.elts[:_ITEMS])]
         if isinstance(node, ast.Name):
-            return self.values.get(node.id, UNKNOWN)
-        try:
-            return ast.literal_eval(node)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-            return UNKNOWN
+            value = self.values.get(node.id, UNKNOWN)
+            return UNKNOWN if "." in path and isinstance(value, (dict, list)) else value
+        return _literal(node)
 
     def _dictionary(self, node: ast.Dict, path: str) -> dict[Any, Any]:
         found: dict[Any, Any] = {}

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from toolchain.core.errors import PluginFault, UsageFault
+from toolchain.core.files import read_regular
 from toolchain.core.findings import Finding, error
 
 FILE_LIMIT = 1_000
@@ -68,12 +69,7 @@ class PluginTree:
 
     def read(self, name: str) -> bytes:
         """The bytes of one of the plugin's files. Raises ``PluginFault`` when it cannot be read."""
-        try:
-            return (self.root / name).read_bytes()
-        except OSError as reason:
-            raise PluginFault(
-                f"the file cannot be read: {reason.strerror}", where=name, remedy="check its permissions"
-            ) from None
+        return read_regular(self.root, name, limit=SIZE_LIMIT)
 
     @property
     def python_files(self) -> tuple[PluginFile, ...]:

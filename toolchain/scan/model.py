@@ -34,7 +34,7 @@ class Limits:
     line_length: int = 20_000
     file_seconds: float = 20.0
     total_seconds: float = 300.0
-    worker_memory: int = 1 << 30
+    worker_memory: int = 3 << 30
 
 
 @dataclass(frozen=True)

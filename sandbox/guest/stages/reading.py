@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from sandbox.guest.stages import StageContext
@@ -115,12 +116,15 @@ def _read_csv(text: str) -> list[dict[str, Any]]:
     return [dict(zip(header, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
+# A leading zero is an id's, an underscore or "nan" a text's: only what reads as a number alone is one.
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
+
+
 def _typed(values: list[str]) -> list[Any]:
-    for convert in (int, float):
-        try:
+    for pattern, convert in ((_WHOLE, int), (_DECIMAL, float)):
+        if all(pattern.fullmatch(value) for value in values if value):
             return [convert(value) if value else None for value in values]
-        except ValueError:
-            continue
     return [value or None for value in values]
 
 

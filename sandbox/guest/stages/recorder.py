@@ -138,6 +138,11 @@ class Recorder:
                 if self._control_of(getattr(report, "nodeid", "")) is None
             ]
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        """Keep the controls out of what the author reads: no letter, no place in the summary."""
+        return None if self._control_of(getattr(report, "nodeid", "")) is None else ("", "", "")
+
     def _control(self, module: Any, kind: str, body: Any) -> Any:
         return pytest.Function.from_parent(module, name=self._control_names[kind], callobj=body)
 
@@ -225,7 +230,12 @@ def _explain(report: Any) -> dict[str, Any]:
     crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
     detail = str(report.longrepr) if report.longrepr is not None else ""
     if crash is not None:
-        return {"message": str(crash.message)[:_MESSAGE], "fault_line": crash.lineno, "detail": detail[-_DETAIL:]}
+        return {
+            "message": str(crash.message)[:_MESSAGE],
+            "fault_file": str(crash.path),
+            "fault_line": crash.lineno,
+            "detail": detail[-_DETAIL:],
+        }
     if isinstance(report.longrepr, tuple):  # a skip: (path, line, reason)
         return {"message": str(report.longrepr[2])[:_MESSAGE], "detail": ""}
     lines = [line for line in detail.splitlines() if line.strip()]

@@ -11,12 +11,22 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 from typing import Any
 
 from sandbox.guest.stages import StageContext
 
 _TESTS_LIMIT = 10_000  # at some 500 bytes each, well below the protocol's limit
 _NAMES_LIMIT = 1_000
+
+
+def _placed(test: dict[str, Any], root: Path) -> dict[str, Any]:
+    """The test with the line of its fault where that lies in the plugin, else with its own alone."""
+    file = Path(test.pop("fault_file", ""))
+    if file.is_relative_to(root):
+        return {**test, "fault_file": file.relative_to(root).as_posix()}
+    test.pop("fault_line", None)
+    return test
 
 
 def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
@@ -46,7 +56,7 @@ def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
     status = int(pytest.main(arguments, plugins=[recorder]))
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    tests = recorder.tests()
+    tests = [_placed(test, context.root) for test in recorder.tests()]
     return {
         "available": True,
         "version": pytest.__version__,

@@ -16,6 +16,8 @@ from toolchain.core.reporter import SilentReporter
 
 COMPLETE = {"numpy": "2.0", "pandas": "2.2", "pyarrow": "17", "pydantic": "2.7", "pytest": "8.2"}
 
+MARKERS = {"python_version": "3.11", "sys_platform": "linux"}
+
 
 @pytest.fixture
 def pythons(monkeypatch, tmp_path):
@@ -28,7 +30,7 @@ def pythons(monkeypatch, tmp_path):
         if Path(argv[0]) not in known:
             raise ProcessFailed("cannot be started", where=argv[0], remedy="install it")
         versions = {name: known[Path(argv[0])].get(name) for name in json.loads(argv[-1])}
-        return Completed(tuple(argv), 0, json.dumps({"versions": versions}), "", 0.1)
+        return Completed(tuple(argv), 0, json.dumps({"versions": versions, "markers": MARKERS}), "", 0.1)
 
     monkeypatch.setattr(interpreter, "run", run)
     known["calls"] = calls  # type: ignore[index]

@@ -97,14 +97,19 @@ def test_ctrl_c_is_could_not_tell(monkeypatch, capsys):
     assert "interrupted" in capsys.readouterr().err
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch):
+def test_a_bug_keeps_its_traceback_and_blames_nobody_else(monkeypatch, capsys):
     @click.command("bug")
-    def bug():
-        raise ZeroDivisionError
+    @click.option("--json", is_flag=True)
+    def bug(json):
+        raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr(LazyGroup, "get_command", lambda *_: bug)
-    with pytest.raises(ZeroDivisionError):
-        run(["bug"])
+    assert run(["bug", "--json"]) == ExitCode.COULD_NOT_TELL
+    shown = capsys.readouterr()
+    assert "Traceback" in shown.err
+    envelope = json.loads(shown.out)
+    jsonschema.validate(envelope, SCHEMA)
+    assert envelope["error"]["id"] == "internal"
 
 
 @pytest.mark.parametrize("code", list(ExitCode))

@@ -35,7 +35,8 @@ def test_the_short_key():
 @pytest.mark.parametrize(
     ("source", "value"),
     [
-        ("x = 1 + 1j", 1 + 1j),
+        ("x = 1 + 1j", UNKNOWN),
+        ("x = 0x" + "f" * 5000, UNKNOWN),
         ("x = -5", -5),
         ("x: int = 5", 5),
         ("y = 'a'\nx = [y, {'k': y}]", ["a", {"k": "a"}]),

@@ -7,7 +7,7 @@ import os
 import click
 
 from toolchain.cli.output import Result, finish
-from toolchain.core.reporter import SilentReporter, StreamReporter
+from toolchain.cli.talk import reporter
 from toolchain.doctor import Check, Diagnosis, DoctorOptions, Status, diagnose, examinations, repair, survey
 
 _COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.UNKNOWN: "magenta", Status.ERROR: "red"}
@@ -26,8 +26,7 @@ def command(*, fix: bool, gpu: bool, as_json: bool) -> None:
     Exit status: 0 all that is needed is there, 3 something needed is missing or could not be probed.
     """
     options = _options()
-    reporter = SilentReporter() if as_json else StreamReporter()
-    surroundings, repaired = repair(options, reporter) if fix else (survey(options), ())
+    surroundings, repaired = repair(options, reporter(as_json=as_json)) if fix else (survey(options), ())
     try:
         diagnosis = diagnose(surroundings, repaired=repaired, examinations=examinations(gpu=gpu))
     finally:

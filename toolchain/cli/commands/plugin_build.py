@@ -13,9 +13,9 @@ from toolchain.building import BuildOrder, BuildOutcome, build_plugin, describe_
 from toolchain.cli.gpu_rendering import render_comparison
 from toolchain.cli.output import Result, finish
 from toolchain.cli.rendering import render_findings
+from toolchain.cli.talk import reporter
 from toolchain.core.errors import ExitCode
 from toolchain.core.gpu import read_gpus
-from toolchain.core.reporter import SilentReporter, StreamReporter
 
 
 @click.command("build")
@@ -47,7 +47,7 @@ def command(
     pylock.cpu.toml or pylock.cuda.toml.
     """
     order = BuildOrder(path, accelerator, tag, platform, locked, upgrade, sbom)
-    outcome = build_plugin(order, SilentReporter() if as_json else StreamReporter())
+    outcome = build_plugin(order, reporter(as_json=as_json))
     if outcome.image is None:
         text = "\n".join([*render_findings(outcome.findings), "", "not built"])
         refused = Result("plugin build", ExitCode.PLUGIN_AT_FAULT, text, {"image": None}, outcome.findings)

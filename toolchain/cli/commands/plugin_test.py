@@ -12,7 +12,7 @@ from toolchain.check.runner import TestRequest, test_plugin
 from toolchain.cli.output import Result, finish
 from toolchain.cli.rendering import render_report
 from toolchain.cli.sizes import MEMORY
-from toolchain.core.reporter import SilentReporter, StreamReporter
+from toolchain.cli.talk import reporter
 from toolchain.settings import resolve_settings
 
 
@@ -59,13 +59,14 @@ def command(
     request = TestRequest(
         path=path,
         sandbox=sandbox,
-        sample_data=None if sample is None else (path / sample if from_project else Path(sample)),
+        sample_data=None if sample is None or from_project else Path(sample),
+        plugin_sample=sample if from_project else None,
         python=None if interpreter is None else Path(interpreter),
         stage_seconds=timeout,
         memory=memory,
         environment=os.environ,
     )
-    report = test_plugin(request, SilentReporter() if as_json else StreamReporter())
+    report = test_plugin(request, reporter(as_json=as_json))
     finish(_result(report, verbose=verbose), as_json=as_json)
 
 

@@ -42,13 +42,68 @@ _TYPES = {
     complex: "complex",
 }
 _INTROSPECTION = frozenset(
-    "__class__ __bases__ __base__ __mro__ __globals__ __builtins__ __subclasses__ __code__ __self__ __init__ __call__ __func__ "
-    "__wrapped__ __closure__ __reduce__ __reduce_ex__ __getattribute__ __dict__ __loader__ __spec__ __import__ __module__ "
-    "f_globals f_builtins f_locals f_back f_code gi_frame cr_frame ag_frame tb_frame tb_next __traceback__ func_globals "
-    "_module mro __new__ __del__ __enter__ __exit__ __repr__ __str__ __init_subclass__ __subclasshook__ __context__ __cause__".split()
+    [
+        "__class__",
+        "__bases__",
+        "__base__",
+        "__mro__",
+        "__globals__",
+        "__builtins__",
+        "__subclasses__",
+        "__code__",
+        "__self__",
+        "__init__",
+        "__call__",
+        "__func__",
+        "__wrapped__",
+        "__closure__",
+        "__reduce__",
+        "__reduce_ex__",
+        "__getattribute__",
+        "__dict__",
+        "__loader__",
+        "__spec__",
+        "__import__",
+        "__module__",
+        "f_globals",
+        "f_builtins",
+        "f_locals",
+        "f_back",
+        "f_code",
+        "gi_frame",
+        "cr_frame",
+        "ag_frame",
+        "tb_frame",
+        "tb_next",
+        "__traceback__",
+        "func_globals",
+        "_module",
+        "mro",
+        "__new__",
+        "__del__",
+        "__enter__",
+        "__exit__",
+        "__repr__",
+        "__str__",
+        "__init_subclass__",
+        "__subclasshook__",
+        "__context__",
+        "__cause__",
+    ]
 )
 _METHODISH = frozenset(
-    "__init__ __call__ __func__ __wrapped__ __enter__ __exit__ __repr__ __del__ __str__ mro".split()
+    [
+        "__init__",
+        "__call__",
+        "__func__",
+        "__wrapped__",
+        "__enter__",
+        "__exit__",
+        "__repr__",
+        "__del__",
+        "__str__",
+        "mro",
+    ]
 )
 
 
@@ -120,7 +175,11 @@ def _of_ref(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:
     if name == "modules" and value.path == "sys":
         return value.step("sys.modules")
     if value.path.startswith("builtins.") and name in {"__base__", "__bases__", "__mro__"}:
-        return it.ref("builtins.object", value.trail) if name == "__base__" else Dunder("mro", value.trail)
+        return (
+            it.ref("builtins.object", value.trail)
+            if name == "__base__"
+            else Dunder("mro" if name == "__mro__" else "bases", value.trail)
+        )
     if name in _INTROSPECTION and name not in {"__subclasses__", "__loader__", "__spec__", "__import__", "mro"}:
         return introspect(it, name, node)
     full = it.policy.canonical(path)
@@ -244,7 +303,7 @@ def class_of(it: Interpreter, value: Value) -> Value:
     if isinstance(value, Dunder) and value.kind == "class":
         return it.ref("builtins.type")
     if isinstance(value, (Function, Bound)):
-        return it.ref("types.FunctionType.__class__")
+        return Dunder("class")
     return Dunder("class")
 
 

@@ -234,7 +234,11 @@ def _bind_arguments(
             value = _default(function, parameter.arg, lenient=lenient)
         frame.set(parameter.arg, value)
     for parameter in spec.kwonlyargs:
-        value = rest.pop(parameter.arg, None) or _default(function, parameter.arg, lenient=lenient)
+        value = (
+            rest.pop(parameter.arg)
+            if parameter.arg in rest
+            else _default(function, parameter.arg, lenient=lenient)
+        )
         frame.set(parameter.arg, value)
     if spec.vararg is not None:
         frame.set(spec.vararg.arg, Seq("tuple", args[len(positional) :], exact=not lenient))
@@ -253,7 +257,7 @@ def _default(function: Function, name: str, *, lenient: bool) -> Value:
 
 def _worth_following(it: Interpreter, function: Function, values: tuple[Value, ...]) -> bool:
     """Whether to evaluate a call with its own arguments: they carry power, or the function is small enough."""
-    size = _size(function.node)
+    size = _size(function)
     if any(_powerful(it, value) for value in values):
         return size <= 4 * _SMALL
     if size > _SMALL or not it.root_dynamic or len(it.stack) > _NESTED:
@@ -262,13 +266,12 @@ def _worth_following(it: Interpreter, function: Function, values: tuple[Value, .
 
 
 _SMALL = 150
-_SIZES: dict[ast.AST, int] = {}
 
 
-def _size(node: ast.AST) -> int:
-    if node not in _SIZES:
-        _SIZES[node] = sum(1 for _ in ast.walk(node))
-    return _SIZES[node]
+def _size(function: Function) -> int:
+    if not function.size:
+        function.size = sum(1 for _ in ast.walk(function.node))
+    return function.size
 
 
 def _powerful(it: Interpreter, value: Value, depth: int = 3) -> bool:

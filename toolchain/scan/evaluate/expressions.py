@@ -46,7 +46,10 @@ def _constant(it: Interpreter, node: ast.Constant) -> Value:
 
 
 def _name(it: Interpreter, node: ast.Name) -> Value:
-    return it.mention(it.name(node.id), node)
+    value = it.name(node.id)
+    if node.id == "__builtins__" and isinstance(value, Ref):
+        it.emit_named("introspection.builtins", "__builtins__", node)
+    return it.mention(value, node)
 
 
 def _attribute(it: Interpreter, node: ast.Attribute) -> Value:
@@ -166,7 +169,8 @@ def _compare(it: Interpreter, node: ast.Compare) -> Value:
     if UNKNOWN in values:
         return UNKNOWN
     verdicts = [
-        fold(pure.COMPARE[type(op)], values[position], values[position + 1]) for position, op in enumerate(node.ops)
+        fold(pure.COMPARE[type(op)], values[position], values[position + 1])
+        for position, op in enumerate(node.ops)
     ]
     truths = [is_true(verdict) for verdict in verdicts]
     return Const(False) if False in truths else UNKNOWN if None in truths else Const(True)
@@ -223,7 +227,9 @@ def defaults_of(it: Interpreter, spec: ast.arguments) -> dict[str, Value]:
     positional = [*spec.posonlyargs, *spec.args]
     found = {
         parameter.arg: evaluate(it, default)
-        for parameter, default in zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
+        for parameter, default in zip(
+            positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True
+        )
     }
     for parameter, keyword_default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
         if keyword_default is not None:
@@ -246,7 +252,8 @@ def _formatted(it: Interpreter, node: ast.FormattedValue) -> Value:
     spec = evaluate(it, node.format_spec) if node.format_spec is not None else Const("")
     if value is UNKNOWN:
         return UNKNOWN
-    convert: Callable[[Any], Any] = {115: str, 114: repr, 97: ascii}.get(node.conversion, lambda item: item)
+    converters: dict[int, Callable[[Any], Any]] = {115: str, 114: repr, 97: ascii}
+    convert = converters.get(node.conversion, lambda item: item)
     return fold(lambda item, how: pure.FUNCTIONS["builtins.format"](convert(item), how), value, spec)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolchain.scan.evaluate.frames import MAYBE_UNBOUND, Frame
-from toolchain.scan.evaluate.values import UNKNOWN, Ref, Value, each
+from toolchain.scan.evaluate.values import UNKNOWN, Dunder, Ref, Value, each
 from toolchain.scan.policy import Policy, Rule
 
 if TYPE_CHECKING:
@@ -140,10 +140,8 @@ class Interpreter:
         while frame is not None:
             if name in frame.globals_declared:
                 frame = frame.globals_declared[name]
-            live = first or frame.kind == "module" and not self.module.finished
+            live = first or (frame.kind == "module" and not self.module.finished)
             value = frame.get(name) if live else frame.get_ever(name)
-            if value is None and live:
-                value = None if first and frame.kind != "module" else frame.get_ever(name)
             if value is not None and (first or frame.kind != "class"):
                 return value
             frame, first = frame.outer, False
@@ -165,8 +163,10 @@ class Interpreter:
                 path = self.policy.canonical(f"{star.path}.{name}")
                 if self.policy.match(path) is not None or path in self.policy.carried or name == star.path:
                     return Ref(path, star.trail)
+        if name in {"__loader__", "__spec__"}:
+            return Dunder(name.strip("_"))
         if name in BUILTIN_NAMES:
-            return self.ref(f"builtins.{name}" if name not in {"__builtins__", "__loader__", "__spec__"} else name)
+            return self.ref(f"builtins.{name}" if name != "__builtins__" else name)
         return UNKNOWN
 
 

@@ -43,7 +43,7 @@ def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
     ):
         judge_environment(it, it.ref("os.environ"), request.args[0], request.node)
     if function.path in {"os.environ.update", "os.environ.__ior__"}:
-        for arg in (*request.args, Map({key: UNKNOWN for key in request.kwargs})):
+        for arg in (*request.args, Map(dict.fromkeys(request.kwargs, UNKNOWN))):
             for key in arg.items if isinstance(arg, Map) else ():
                 judge_environment(it, it.ref("os.environ"), Const(key), request.node)
 

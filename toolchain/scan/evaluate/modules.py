@@ -104,6 +104,8 @@ def evaluated(it: Interpreter, name: str) -> Module | None:
     """One of the tree's modules with its top level evaluated, as far as a cycle of imports allows."""
     from toolchain.scan.evaluate.run import run_top_level
 
+    if it.package.inert_module(name):
+        return None
     module = it.package.module(name)
     if module is not None and module.state == "new" and it.depth < _FORCE_LIMIT * 3:
         run_top_level(it, module)

@@ -59,7 +59,16 @@ def call_outside(it: Interpreter, function: Ref, request: Call) -> Value:
 
 
 _PASSING = frozenset(
-    "wraps lru_cache cache cached_property contextmanager asynccontextmanager staticmethod total_ordering".split()
+    [
+        "wraps",
+        "lru_cache",
+        "cache",
+        "cached_property",
+        "contextmanager",
+        "asynccontextmanager",
+        "staticmethod",
+        "total_ordering",
+    ]
 )
 
 
@@ -507,6 +516,9 @@ def _resolve(it: Interpreter, request: Call) -> Value:
     return join(found)
 
 
+_UNCHANGED = Ref("copy.copy")
+"""What ``functools.wraps(f)`` gives: a decorator that changes nothing here."""
+
 MODELS: dict[str, Model] = {
     "builtins.getattr": _getattr, "builtins.setattr": _setattr, "builtins.vars": _vars,
     "inspect.getattr_static": _getattr, "operator.attrgetter": _getter("attrgetter"),
@@ -534,7 +546,7 @@ MODELS: dict[str, Model] = {
     "sys._getframe": _frame, "inspect.currentframe": _frame, "itertools.accumulate": _accumulate,
     "itertools.starmap": _starmap, "threading.Thread": lambda it, r: _run_target(it, r), "asyncio.run": _identity,
     "asyncio.to_thread": _apply_now, "atexit.register": _apply_now, "contextvars.Context().run": _apply_now,
-    "inspect.unwrap": _identity, "functools.wraps": lambda _it, _r: it_identity, "builtins.print": lambda _it, _r: Const(None),
+    "inspect.unwrap": _identity, "functools.wraps": lambda _it, _r: _UNCHANGED, "builtins.print": lambda _it, _r: Const(None),
     "sys.modules.get": lambda it, r: get_item(it, it.ref("sys.modules"), r.args[0], r.node) if r.args else UNKNOWN,
     "sys.modules.pop": lambda it, r: get_item(it, it.ref("sys.modules"), r.args[0], r.node) if r.args else UNKNOWN,
     "sys.modules.setdefault": lambda it, r: get_item(it, it.ref("sys.modules"), r.args[0], r.node) if r.args else UNKNOWN,
@@ -559,7 +571,3 @@ def Namespace2(request: Call) -> Value:  # noqa: N802 - stands for the class Sim
     made = Instance(Class("SimpleNamespace", Frame("class", None, None), [], ""))
     made.attributes.update(request.kwargs)
     return made
-
-
-it_identity = Ref("copy.copy")
-"""What ``functools.wraps(f)`` gives: a decorator that changes nothing here."""

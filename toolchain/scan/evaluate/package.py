@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from toolchain.scan.evaluate.frames import Frame
+from toolchain.scan.evaluate.triggers import LARGE, needs_evaluation
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Module:
     is_package: bool = False
     state: str = "new"
     dynamic: bool = False
+    makes_names: bool | None = None
     text_line: int = 0
     functions: list[object] = field(default_factory=list)
 
@@ -41,12 +43,16 @@ class Package:
         self._sources = sources
         self._by_name: dict[str, str] = {}
         self._loaded: dict[str, Module] = {}
+        self._inert: dict[str, bool] = {}
+        self._folders: set[str] = set()
+        self.large = len(sources) > LARGE
         for file in sources:
             stem = file[:-3] if file.endswith((".py",)) else file.rsplit(".", 1)[0]
             parts = stem.split("/")
             if parts[-1] == "__init__":
                 parts.pop()
             self._by_name.setdefault(".".join(parts), file)
+            self._folders.update(".".join(parts[:depth]) for depth in range(1, len(parts)))
 
     def resolve(self, name: str) -> str | None:
         """The tree's own spelling of a dotted module name, or ``None`` for a module from outside."""
@@ -61,7 +67,7 @@ class Package:
 
     def is_folder(self, name: str) -> bool:
         """Whether a folder of that dotted name holds modules of the tree."""
-        return any(known.startswith(f"{name}.") for known in self._by_name)
+        return name in self._folders
 
     def module(self, name: str) -> Module | None:
         """The module of that name, parsed; ``None`` when there is none or it cannot be parsed."""
@@ -83,6 +89,18 @@ class Package:
             self._loaded[file] = Module(name, file, tree, frame, is_package)
         module = self._loaded[file]
         return module if module.tree is not None else None
+
+    def inert(self, file: str) -> bool:
+        """Whether a file of a large tree can be left unevaluated."""
+        if not self.large:
+            return False
+        if file not in self._inert:
+            self._inert[file] = not needs_evaluation(self._sources[file])
+        return self._inert[file]
+
+    def inert_module(self, name: str) -> bool:
+        """``inert`` by the module's name."""
+        return self.large and name in self._by_name and self.inert(self._by_name[name])
 
     def has(self, name: str) -> bool:
         """Whether the tree has this module."""

@@ -61,7 +61,9 @@ def _sequence(it: Interpreter, pattern: ast.MatchSequence, subject: Value) -> No
         return
     anything = join(list(contents(subject))[:64] or [UNKNOWN])
     for inner in pattern.patterns:
-        bind_pattern(it, inner, Seq("list", [anything], exact=False) if isinstance(inner, ast.MatchStar) else anything)
+        bind_pattern(
+            it, inner, Seq("list", [anything], exact=False) if isinstance(inner, ast.MatchStar) else anything
+        )
 
 
 def _expression(it: Interpreter, node: ast.expr) -> Value:

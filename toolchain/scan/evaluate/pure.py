@@ -53,7 +53,7 @@ def _range(*args: int) -> list[int]:
 
 
 def _inflate(data: bytes, *rest: int) -> bytes:
-    return zlib.decompressobj(*(rest[:1] or (15,))).decompress(data, LIMIT)
+    return zlib.decompressobj(rest[0] if rest else 15).decompress(data, LIMIT)
 
 
 def _gunzip(data: bytes) -> bytes:
@@ -192,12 +192,57 @@ CONSTANTS: dict[str, Any] = {
 del CONSTANTS["typing.TYPE_CHECKING"]
 
 _TEXT = frozenset(
-    "join replace split rsplit strip lstrip rstrip lower upper title swapcase casefold capitalize encode decode translate "
-    "removeprefix removesuffix partition rpartition splitlines index find rfind rindex count startswith endswith hex "
-    "isalpha isdigit isupper islower isidentifier isalnum isspace isnumeric format format_map maketrans fromhex tobytes "
-    "to_bytes bit_length conjugate is_integer as_integer_ratio".split()
+    [
+        "join",
+        "replace",
+        "split",
+        "rsplit",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "lower",
+        "upper",
+        "title",
+        "swapcase",
+        "casefold",
+        "capitalize",
+        "encode",
+        "decode",
+        "translate",
+        "removeprefix",
+        "removesuffix",
+        "partition",
+        "rpartition",
+        "splitlines",
+        "index",
+        "find",
+        "rfind",
+        "rindex",
+        "count",
+        "startswith",
+        "endswith",
+        "hex",
+        "isalpha",
+        "isdigit",
+        "isupper",
+        "islower",
+        "isidentifier",
+        "isalnum",
+        "isspace",
+        "isnumeric",
+        "format",
+        "format_map",
+        "maketrans",
+        "fromhex",
+        "tobytes",
+        "to_bytes",
+        "bit_length",
+        "conjugate",
+        "is_integer",
+        "as_integer_ratio",
+    ]
 )
-_PADDING = frozenset("center ljust rjust zfill expandtabs".split())
+_PADDING = frozenset(["center", "ljust", "rjust", "zfill", "expandtabs"])
 
 
 def call_method(receiver: Any, name: str, args: list[Any]) -> Any:
@@ -233,7 +278,7 @@ def call_method(receiver: Any, name: str, args: list[Any]) -> Any:
         raise TooMuch
     if name in {"format", "format_map"}:
         _refuse_wide(receiver)
-        if "." in receiver or "{" in receiver.replace("{{", "") and any(not _plain(arg) for arg in args):
+        if "." in receiver or ("{" in receiver.replace("{{", "") and any(not _plain(arg) for arg in args)):
             raise TooMuch
     return bounded(getattr(receiver, name)(*args))
 

@@ -13,8 +13,33 @@ if TYPE_CHECKING:
     from toolchain.scan.evaluate.package import Module
 
 _DYNAMIC = frozenset(
-    "__import__ eval exec compile globals locals vars builtins __builtins__ importlib import_module attrgetter methodcaller "
-    "__getattribute__ codecs base64 chr runpy pkgutil pydoc putenv __loader__ __subclasses__ dictConfig unhexlify".split()
+    [
+        "__import__",
+        "eval",
+        "exec",
+        "compile",
+        "globals",
+        "locals",
+        "vars",
+        "builtins",
+        "__builtins__",
+        "importlib",
+        "import_module",
+        "attrgetter",
+        "methodcaller",
+        "__getattribute__",
+        "codecs",
+        "base64",
+        "chr",
+        "runpy",
+        "pkgutil",
+        "pydoc",
+        "putenv",
+        "__loader__",
+        "__subclasses__",
+        "dictConfig",
+        "unhexlify",
+    ]
 )
 
 
@@ -24,7 +49,7 @@ def run_top_level(it: Interpreter, module: Module) -> None:
 
     assert module.tree is not None
     module.state = "running"
-    module.dynamic = _is_dynamic(module.tree)
+    module.dynamic = _is_dynamic(module)
     module.frame.set("__name__", Const(module.name or "__main__"))
     module.frame.set("__file__", Const(module.file))
     with it.inside(module.frame, module, Activation()):
@@ -39,7 +64,7 @@ def run_module(it: Interpreter, module: Module) -> None:
     from toolchain.scan.evaluate.calls import visit_function
 
     assert module.tree is not None
-    it.root_dynamic = _is_dynamic(module.tree)
+    it.root_dynamic = _is_dynamic(module)
     if module.state == "new":
         run_top_level(it, module)
     for again in (False, True):
@@ -55,7 +80,15 @@ def run_module(it: Interpreter, module: Module) -> None:
             break
 
 
-def _is_dynamic(tree: ast.Module) -> bool:
+def _is_dynamic(module: Module) -> bool:
+    """Whether a file puts names together or walks namespaces: then calls are followed with their arguments."""
+    if module.makes_names is None:
+        assert module.tree is not None
+        module.makes_names = _makes_names(module.tree)
+    return module.makes_names
+
+
+def _makes_names(tree: ast.Module) -> bool:
     for node in ast.walk(tree):
         kind = type(node)
         if (

@@ -153,7 +153,11 @@ def _augmented(it: Interpreter, node: ast.AugAssign) -> Signal:
     value = evaluate(it, node.value)
     if isinstance(before, Seq) and isinstance(node.op, ast.Add):
         found = elements(value)
-        assign(it, node.target, Seq(before.kind, [*before.items, *(found or contents(value))], before.exact and found is not None))
+        assign(
+            it,
+            node.target,
+            Seq(before.kind, [*before.items, *(found or contents(value))], before.exact and found is not None),
+        )
         return None
     assign(it, node.target, binary(it, before, value, node))
     return None
@@ -290,7 +294,11 @@ def _class(it: Interpreter, node: ast.ClassDef) -> Signal:
     with it.inside(frame, it.module, Activation()):
         execute(it, node.body)
     for function in it.module.functions[first:]:
-        if isinstance(function, Function) and function.frame is frame and not isinstance(function.node, ast.Lambda):
+        if (
+            isinstance(function, Function)
+            and function.frame is frame
+            and not isinstance(function.node, ast.Lambda)
+        ):
             function.owner = made
     for base in bases:
         if isinstance(base, Class):

@@ -118,6 +118,7 @@ class Function(Value):
     kind: str = "function"
     returns: Value | None = None
     visiting: bool = False
+    size: int = 0
 
     @property
     def name(self) -> str:

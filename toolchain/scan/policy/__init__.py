@@ -80,8 +80,9 @@ class Policy:
             if parts[position] in self.carried or parts[position].lstrip("_") in self.carried:
                 if parts[position - 1] in {"builtins", "green"} or any("(" in part for part in parts[:position]):
                     continue
-                if ".".join(parts[: position + 1]) in self.stems:
-                    continue  # a rule names this very module, as gevent.socket
+                whole = ".".join(parts[: position + 1])
+                if whole in self.stems or whole in self.exact or parts[position - 1] == parts[position]:
+                    continue  # a rule names this very thing, as gevent.socket or timeit.timeit
                 name = parts[position] if parts[position] in self.carried else parts[position].lstrip("_")
                 path = ".".join([name, *parts[position + 1 :]])
                 break

@@ -1,0 +1,90 @@
+"""Holds what an engine says it applied to a container against what was asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sandbox.launch import SCRATCH
+from sandbox.policy import Policy
+from sandbox.seccomp import profile_digest
+
+# What both engines repeat to the letter (tried with Docker 20.10 and podman 4.3).
+_EXACT = (
+    "NetworkMode",
+    "ReadonlyRootfs",
+    "Privileged",
+    "Memory",
+    "MemorySwap",
+    "NanoCpus",
+    "PidsLimit",
+    "SecurityOpt",
+    "ShmSize",
+)
+# podman spells ALL out as the capabilities that it would give by default.
+_DEFAULT_CAPABILITIES = frozenset(
+    {
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "NET_BIND_SERVICE",
+        "NET_RAW",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    }
+)
+
+
+def disagreements(request: Mapping[str, Any], details: Mapping[str, Any]) -> list[str]:
+    """What the engine's inspection ``details`` shows otherwise than ``request`` asked; empty when all stands."""
+    asked, applied = request["HostConfig"], details["HostConfig"]
+    found = [name for name in _EXACT if applied.get(name) != asked[name]]
+    if details["Config"].get("User") != request["User"]:
+        found.append("User")
+    return [*found, *_capabilities(applied), *_mounts(applied)]
+
+
+def _capabilities(applied: Mapping[str, Any]) -> Iterator[str]:
+    dropped = {str(name).removeprefix("CAP_") for name in applied.get("CapDrop") or ()}
+    if not ("ALL" in dropped or dropped >= _DEFAULT_CAPABILITIES):
+        yield "CapDrop"
+    if applied.get("CapAdd"):
+        yield "CapAdd"
+
+
+def _mounts(applied: Mapping[str, Any]) -> Iterator[str]:
+    mounts = applied.get("Tmpfs") or {}
+    if SCRATCH not in mounts:
+        yield f"Tmpfs {SCRATCH}"
+    for place, options in mounts.items():
+        words = set(str(options).split(","))
+        if "noexec" not in words or not any(word.startswith("size=") for word in words):
+            yield f"Tmpfs {place}"
+    if applied.get("Binds"):
+        yield "Binds"
+
+
+def describe(details: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
+    """What confines a container, in the engine's words, once `disagreements` found none."""
+    host = details["HostConfig"]
+    options = [str(option) for option in host.get("SecurityOpt") or ()]
+    return {
+        "network": host.get("NetworkMode"),
+        "capabilities_dropped": ["ALL"] if not list(_capabilities(host)) else host.get("CapDrop"),
+        "no_new_privileges": any(option.startswith("no-new-privileges") for option in options),
+        "seccomp": profile_digest(policy.seccomp),
+        "read_only_root": host.get("ReadonlyRootfs"),
+        "user": details["Config"].get("User"),
+        "memory_bytes": host.get("Memory"),
+        "processes": host.get("PidsLimit"),
+        "scratch_options": (host.get("Tmpfs") or {}).get(SCRATCH),
+        "runtime": host.get("Runtime"),
+        "devices": host.get("DeviceRequests") or [],
+        "policy": policy.digest,
+    }

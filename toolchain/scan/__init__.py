@@ -1,0 +1,6 @@
+"""The scan: what a plugin's code reaches, judged by policy, without running any of it."""
+
+from toolchain.scan.model import Item, Limits, ScanFinding, ScanOptions, ScanResult
+from toolchain.scan.scanner import scan
+
+__all__ = ["Item", "Limits", "ScanFinding", "ScanOptions", "ScanResult", "scan"]

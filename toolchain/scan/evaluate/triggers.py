@@ -1,0 +1,71 @@
+"""Which files of a large library need evaluating at all.
+
+A small tree, such as a plugin, is always evaluated in full. In a tree of several hundred files, a file that is plain
+ASCII and names none of the words through which power is reached has nothing to find; most of a library is like that.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from toolchain.scan.policy import load_policy
+
+LARGE = 200
+# Roots that honest files name all the time, with the words that must stand beside them.
+_COMMON = {
+    "numpy": "allow_pickle|ctypeslib|weave|exec_command|as_array|npyio",
+    "pandas": "read_pickle|pickle_compat",
+    "torch": r"torch\.load|hub|cpp_extension|load_library|load_inline|serialization|collect_env",
+    "keras": "safe_mode|enable_unsafe|func_load|deserialize|load_model|model_from",
+    "tensorflow": "load_op_library|load_library",
+    "yaml": r"yaml\.(?:unsafe|full)?_?load|from yaml",
+    "typing": "_eval_type", "sh": "import sh\\b|from sh\\b", "code": r"import code\b|from code\b", "git": r"import git\b|from git\b",
+    "trace": r"import trace\b|from trace\b", "commands": r"import commands\b|from commands\b", "site": r"import site\b|from site\b",
+    "pip": r"import pip\b|from pip\b|pip\.", "venv": r"import venv|from venv", "executor": r"import executor\b|from executor\b",
+    "profile": r"import profile\b|from profile\b", "invoke": r"import invoke|from invoke", "types": "FunctionType|CodeType|LambdaType",
+    "inspect": "getclosurevars|currentframe|_getframe|getattr_static", "operator": "attrgetter|methodcaller|itemgetter",
+    "sys": r"_getframe|modules|meta_path|path_hooks|settrace|setprofile|_current_frames|setdlopenflags|from sys|addaudithook",
+    "os": r"import os|from os\b|\bos\.(?:system|popen|spawn|exec|fork|kill|posix|environ|putenv|startfile|open|mem|set)",
+    "warnings": "", "functools": "functools.reduce", "asyncio": r"subprocess|open_connection|start_server|open_unix|start_unix|create_",
+    "threading": "settrace|setprofile", "ray": "ray.cloudpickle", "string": "", "polars": "", "builtins": "builtins", "scipy": "LowLevelCallable|weave",
+    "pydantic": "ImportString|PyObject", "fabric": "import fabric|from fabric", "importlib": "importlib", "lightgbm": "", "spacy": "import_file",
+    "copyreg": "copyreg", "ssl": "ssl\\b", "pyarrow": "PyExtensionType|UnknownExtensionType|deserialize", "logging": r"logging\.config|logging\.handlers|from logging",
+    "signal": "", "io": "", "transformers": "dynamic_module_utils", "mmap": "mmap", "paddle": "paddle.load", "numba": "cfunc|carray|ctypes",
+    "code_": "", "environment": "", "future": "", "platform": "platform.popen", "nltk": "nltk", "torchvision": "pickle_load", "sklearn": "joblib",
+    "xgboost": "_load_lib", "statsmodels": "load_pickle|api.load", "psutil": "Popen", "tornado": "tornado", "celery": "celery", "django": "module_loading",
+    "setuptools": "sandbox|spawn|run_setup", "distutils": "spawn|run_setup", "sympy": "eval_expr", "gc": r"get_objects|get_referrers|get_referents",
+}  # fmt: skip
+_ALWAYS = (
+    r"__builtins__|__globals__|__subclasses__|__import__|__loader__|__mro__|__bases__|__base__|f_builtins|f_globals|__self__|"
+    r"\beval\b|\bexec\b|\bcompile\(|[=(,\[:{]\s*compile\b|\bglobals\(|\bvars\(|\blocals\(|trust_remote_code|attrgetter|methodcaller|"
+    r"import_module|allow_dangerous|import \*|\bbreakpoint\b|__getattribute__|\bmatch\b.+:|"
+    r"getattr\([^,()]+,\s*(?![\"'])[^)]|_target_|\bcodecs\b|base64|LD_PRELOAD|/proc/"
+)
+
+
+_WORD = re.compile(rb"[A-Za-z_]\w+")
+
+
+@lru_cache(maxsize=1)
+def _words() -> tuple[frozenset[bytes], dict[bytes, re.Pattern[bytes]], re.Pattern[bytes]]:
+    policy = load_policy()
+    roots = {
+        name.partition(".")[0].removesuffix("()") for name in (*policy.exact, *policy.prefixes)
+    } | policy.carried
+    alone = frozenset(root.encode() for root in roots if root not in _COMMON and root != "?")
+    beside = {root.encode(): re.compile(words.encode()) for root, words in _COMMON.items() if words}
+    return alone, beside, re.compile(_ALWAYS.encode())
+
+
+def needs_evaluation(source: bytes) -> bool:
+    """Whether a file of a large tree names anything through which power is reached."""
+    if not source.isascii():
+        return True
+    alone, beside, always = _words()
+    words = set(_WORD.findall(source))
+    if not alone.isdisjoint(words):
+        return True
+    if any(pattern.search(source) for word, pattern in beside.items() if word in words):
+        return True
+    return always.search(source) is not None
