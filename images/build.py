@@ -176,8 +176,8 @@ class _Build:
     def _resolve(self, base: BaseImage) -> tuple[Installation, ...]:
         """The locks, each with its place in the image."""
         request = self._request
-        # uv and packaging ask sysconfig, whose first use is not safe in two threads (CPython 3.11 shows a half-filled
-        # table): fill it before there are two.
+        # uv and packaging ask sysconfig, whose first use is not safe in two threads (CPython 3.11 shows a table
+        # half filled): fill it before there are two.
         sysconfig.get_config_vars()
         with self._phases.run("resolve") as phase, ThreadPoolExecutor(1, "resolve") as pool:
             # Beside the plugin's: a resolver waits for the network most of its 0.4 s.

@@ -81,7 +81,7 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return for each way in which a command may end
     """Run one command line and return its exit code; ``MixpeekError`` is shown, a bug keeps its traceback."""
     _end_on_signals()
     as_json = "--json" in arguments

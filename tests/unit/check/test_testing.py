@@ -108,7 +108,7 @@ def test_what_fails(changes, rule):
 
 def test_a_failure_has_its_place_and_a_remedy():
     tests = [{"id": IDS[0], "outcome": "failed", "message": "assert 1 == 2", "line": 4}]
-        tests[0] |= {"fault_file": "tests/test_it.py", "fault_line": 9}
+    tests[0] |= {"fault_file": "tests/test_it.py", "fault_line": 9}
     finding = check_tests(result(tests=tests + outcomes("passed", "passed", "passed")[1:]), MODULES)[0]
     assert (finding.file, finding.line) == ("tests/test_it.py", 9)
     assert "assert 1 == 2" in finding.message

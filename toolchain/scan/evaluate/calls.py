@@ -274,7 +274,7 @@ def _size(function: Function) -> int:
     return function.size
 
 
-def _powerful(it: Interpreter, value: Value, depth: int = 3) -> bool:
+def _powerful(it: Interpreter, value: Value, depth: int = 2) -> bool:
     """Whether a value is, or holds, a module that opens doors or something policy names."""
     for option in each(value):
         if isinstance(option, Ref):
@@ -288,10 +288,10 @@ def _powerful(it: Interpreter, value: Value, depth: int = 3) -> bool:
             if depth and any(_powerful(it, item, 0) for item in option.attributes.values()):
                 return True
         elif depth and isinstance(option, Seq):
-            if any(_powerful(it, item, depth - 1) for item in option.items[:32]):
+            if any(_powerful(it, item, depth - 1) for item in option.items[:12]):
                 return True
         elif depth and isinstance(option, Map):
-            if any(_powerful(it, item, depth - 1) for item in list(option.items.values())[:32]):
+            if any(_powerful(it, item, depth - 1) for item in list(option.items.values())[:12]):
                 return True
     return False
 

@@ -123,7 +123,7 @@ def binary(it: Interpreter, left: Value, right: Value, node: ast.BinOp | ast.Aug
     if left is UNKNOWN or right is UNKNOWN:
         return UNKNOWN
     if isinstance(node.op, ast.Add) and isinstance(left, Seq) and isinstance(right, Seq):
-        return Seq(left.kind, [*left.items, *right.items][: pure.LIMIT], left.exact and right.exact)
+        return Seq(left.kind, [*left.items, *right.items][: pure.PARTS], left.exact and right.exact)
     if isinstance(node.op, ast.BitOr) and isinstance(left, Map) and isinstance(right, Map):
         return Map({**left.items, **right.items}, left.rest or right.rest)
     if isinstance(node.op, ast.BitOr) and isinstance(left, (Namespace, FrameDict)):

@@ -10,6 +10,7 @@ from toolchain.scan.evaluate.pure import TooMuch, bounded
 from toolchain.scan.evaluate.values import UNKNOWN, Const, Map, Seq, Value, each, join
 
 _COMBINATIONS = 24
+_MOST_PARTS = 8192
 _ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, TooMuch, SyntaxError, EOFError)
 
 
@@ -18,14 +19,24 @@ class NotKnown(Exception):
 
 
 def concrete(value: Value, depth: int = 6) -> Any:
-    """The Python object that a fully known value stands for. Raises ``NotKnown``."""
+    """The Python object that a fully known value stands for. Raises ``NotKnown``, also for what is too large."""
     if isinstance(value, Const):
         return value.value
-    if depth and isinstance(value, Seq) and value.exact:
-        items = [concrete(item, depth - 1) for item in value.items]
+    return _concrete(value, depth, [_MOST_PARTS])
+
+
+def _concrete(value: Value, depth: int, room: list[int]) -> Any:
+    if isinstance(value, Const):
+        return value.value
+    size = len(value.items) if isinstance(value, (Seq, Map)) else 0
+    room[0] -= size
+    if room[0] < 0 or not depth:
+        raise NotKnown
+    if isinstance(value, Seq) and value.exact:
+        items = [_concrete(item, depth - 1, room) for item in value.items]
         return tuple(items) if value.kind == "tuple" else items
-    if depth and isinstance(value, Map) and value.rest is None:
-        return {key: concrete(item, depth - 1) for key, item in value.items.items()}
+    if isinstance(value, Map) and value.rest is None:
+        return {key: _concrete(item, depth - 1, room) for key, item in value.items.items()}
     raise NotKnown
 
 

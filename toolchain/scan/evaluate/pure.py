@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
 LIMIT = 1 << 16
+PARTS = 4096
 _NUMBER_LIMIT = 1 << 20
 _CODECS = frozenset(
     {"rot13", "rot_13", "rot-13", "hex", "hex_codec", "base64", "base64_codec", "utf-8", "utf8", "ascii", "latin-1", "latin1"}
@@ -38,7 +39,9 @@ class TooMuch(Exception):
 
 def bounded(value: Any) -> Any:
     """``value`` unless it is too large. Raises ``TooMuch``."""
-    if isinstance(value, (str, bytes, list, tuple, dict, set, frozenset)) and len(value) > LIMIT:
+    if isinstance(value, (str, bytes)) and len(value) > LIMIT:
+        raise TooMuch
+    if isinstance(value, (list, tuple, dict, set, frozenset)) and len(value) > PARTS:
         raise TooMuch
     if isinstance(value, int) and not -(1 << 4096) < value < (1 << 4096):
         raise TooMuch
@@ -47,7 +50,7 @@ def bounded(value: Any) -> Any:
 
 def _range(*args: int) -> list[int]:
     numbers = range(*args)
-    if len(numbers) > LIMIT:
+    if len(numbers) > PARTS:
         raise TooMuch
     return list(numbers)
 
