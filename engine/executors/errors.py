@@ -41,7 +41,7 @@ def step_raised(step: str, error: Exception, rows: Sequence[int], document_ids: 
     )
     return StepError(
         f"Step {step} raised {summary(error)}{location(error)} on {name_rows(rows, document_ids)}.{together} "
-        "Make the processor handle such a row, or run with on_row_error='set_aside' to go on without it.",
+        "Make the processor handle such a row.",
         step=step,
         rows=rows,
         document_ids=document_ids,

@@ -57,8 +57,16 @@ def _finding(problem: dict[str, Any]) -> Finding:
     )
 
 
+_OWN_MODULES = {"manifest", "pipeline", "processors", "realtime"}
+
+
 def _remedy(code: str, problem: dict[str, Any]) -> str:
-    package = one_line(problem.get("missing"), 100).partition(".")[0]
+    missing = one_line(problem.get("missing"), 100)
+    package, _, within = missing.partition(".")
+    if package in _OWN_MODULES:
+        return f"it is a module of the plugin itself: write a relative import, as in 'from .{missing} import …'"
+    if within:
+        return f"{package!r} is there but has no module {within!r}: correct the name in the import"
     if package:
         return (
             f"if {package!r} is a package, add the distribution that holds it to the plugin's dependencies "

@@ -10,6 +10,8 @@ from toolchain.check.untrusted import one_line
 from toolchain.core.findings import Finding, Severity, error
 
 _RULE = "run"
+# The guest leaves with it when our own part of a stage cannot go on (EX_SOFTWARE); a plugin may use it too.
+_OUR_STATUS = 70
 
 
 def check_ending(ending: Ending, reason: str) -> list[Finding]:
@@ -74,6 +76,10 @@ def _left(report: StageReport, at: str, *, out_of_memory: bool) -> Finding:
         return error(f"{_RULE}.signal", message, remedy)
     when = "before reporting" if report.result is None else "after reporting"
     message = f"{report.stage} ended the interpreter with status {status} {when}{at}"
+    if status == _OUR_STATUS:
+        said = (report.output.strip().splitlines() or ["nothing"])[-1][:300]
+        remedy = "if the plugin does not use this status itself, report it; --verbose shows the whole output"
+        return error(f"{_RULE}.exited", f"{message}; it said at last: {said}", remedy)
     return error(f"{_RULE}.exited", message, "remove calls that end the process, such as os._exit")
 
 

@@ -1,3 +1,5 @@
+# data tables
+# ruff: noqa: E501
 """The reviewer's baseline: accepted findings, kept outside of the plugin.
 
 A TOML file of ``[[accepted]]`` tables with ``rule``, ``name``, ``file``, ``sha256`` (of that file), ``reason``, ``author``

@@ -1,3 +1,5 @@
+# a dispatcher over kinds
+# ruff: noqa: C901
 """Findings in files that are not Python source: by what their content can make a program do."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# data tables
+# ruff: noqa: E501
 """The result as one HTML file for a reviewer: no script, no network, everything escaped."""
 
 from __future__ import annotations

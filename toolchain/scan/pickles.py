@@ -1,3 +1,5 @@
+# data tables
+# ruff: noqa: E501
 """Pickles, judged by their opcodes; nothing is loaded.
 
 A library (fickling) decompiles pickles into Python first; for a gate an allowlist is simpler and stricter: a pickle

@@ -1,3 +1,5 @@
+# a dispatcher over kinds; data tables
+# ruff: noqa: C901, E501, PLR0911
 """The child that evaluates Python files, under limits of its own: ``python -m toolchain.scan.worker``.
 
 stdin is one JSON line (limits, roots, which files to judge) and the sources of the whole tree; stdout is one JSON line
@@ -72,6 +74,8 @@ def _evaluate(interpreter: Interpreter, name: str, source: bytes) -> list[Any] |
     package = interpreter.package
     interpreter.fuel, interpreter.follow_fuel, interpreter.floor, interpreter.shadow = FUEL, FOLLOW_FUEL, 0, 0
     interpreter.depth = 0
+    if package.large:
+        interpreter.follow_fuel //= 5
     interpreter.stack.clear()
     interpreter.memo.clear()
     try:

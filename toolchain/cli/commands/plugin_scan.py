@@ -1,3 +1,5 @@
+# data tables
+# ruff: noqa: E501
 """``mixpeek plugin scan``."""
 
 from __future__ import annotations

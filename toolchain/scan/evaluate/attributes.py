@@ -1,3 +1,5 @@
+# one signature for a table of handlers; a dispatcher over kinds
+# ruff: noqa: ARG001, C901, PLR0911
 """Attribute access on abstract values, by whatever syntax it is written."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# one signature for a table of handlers; a dispatcher over kinds
+# ruff: noqa: ARG001, C901, PLR0911
 """Calls: of the tree's own functions, of built-in methods, and of what lies outside."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# one signature for a table of handlers; data tables
+# ruff: noqa: ARG001, E501
 """Expressions: one function for each kind of syntax."""
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from toolchain.scan.evaluate.calls import call, call_function
 from toolchain.scan.evaluate.folding import contents, elements, fold, lift
 from toolchain.scan.evaluate.interpreter import Call
 from toolchain.scan.evaluate.judge import judge_keywords
+from toolchain.scan.evaluate.modules import force
 from toolchain.scan.evaluate.subscripts import get_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
@@ -21,6 +24,7 @@ from toolchain.scan.evaluate.values import (
     Instance,
     Map,
     Namespace,
+    OwnName,
     Ref,
     Seq,
     Value,
@@ -47,6 +51,8 @@ def _constant(it: Interpreter, node: ast.Constant) -> Value:
 
 def _name(it: Interpreter, node: ast.Name) -> Value:
     value = it.name(node.id)
+    if isinstance(value, OwnName) and it.root_dynamic:
+        value = force(it, value)
     if node.id == "__builtins__" and isinstance(value, Ref):
         it.emit_named("introspection.builtins", "__builtins__", node)
     return it.mention(value, node)

@@ -11,6 +11,7 @@ from toolchain.scan.evaluate.values import UNKNOWN, Const, Map, Seq, Value, each
 
 _COMBINATIONS = 24
 _MOST_PARTS = 8192
+_MOST_YIELDED = 256
 _ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, TooMuch, SyntaxError, EOFError)
 
 
@@ -95,7 +96,7 @@ def contents(value: Value) -> Iterator[Value]:
     """Everything that iterating over a value may yield."""
     for option in each(value):
         if isinstance(option, Seq):
-            yield from option.items
+            yield from option.items[:_MOST_YIELDED]
         found = elements(option) if not isinstance(option, Seq) else None
         if found is not None:
             yield from found[:64]

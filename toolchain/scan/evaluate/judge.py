@@ -1,3 +1,5 @@
+# one signature for a table of handlers; a dispatcher over kinds
+# ruff: noqa: ARG001, C901, PLR0911, PLR0912
 """Calls that their arguments make dangerous or harmless."""
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from toolchain.scan.evaluate.values import UNKNOWN, Const, Map, Ref, Seq, Value,
 if TYPE_CHECKING:
     from toolchain.scan.evaluate.interpreter import Call, Interpreter
 
+NOT_GIVEN = "weights_only is not given"
 _MEMORY_FILE = re.compile(r"/proc/(self|thread-self|\d+)/(task/\d+/)?mem$|/dev/k?mem$")
 _OPENERS = frozenset(
     {"builtins.open", "io.open", "os.open", "pathlib.Path", "codecs.open", "numpy.memmap", "io.FileIO"}
@@ -87,7 +90,7 @@ def _load(it: Interpreter, path: str, request: Call) -> str | None:
     if path.startswith(("torch.load", "torch.serialization")):
         if _is(kwargs.get("weights_only"), True):
             return None
-        return "weights_only is not True"
+        return "weights_only may be false" if "weights_only" in kwargs else NOT_GIVEN
     if path.startswith("numpy"):
         position = request.args[2] if len(request.args) > 2 and name == "load" else None
         value = kwargs.get("allow_pickle", position)

@@ -1,3 +1,5 @@
+# one signature for a table of handlers; a dispatcher over kinds
+# ruff: noqa: ARG001, C901, PLR0911, PLR0912
 """Methods of built-in types on abstract receivers, namespaces seen as dictionaries, and operator's getters."""
 
 from __future__ import annotations
@@ -148,7 +150,7 @@ def _of_namespace(it: Interpreter, receiver: Value, name: str) -> Value:
 def _of_seq(it: Interpreter, receiver: Seq, name: str, request: Call) -> Value:
     args = request.args
     if name in {"append", "add", "appendleft", "insert"} and args:
-        if len(receiver.items) < pure.LIMIT and not it.shadow:
+        if len(receiver.items) < pure.PARTS and not it.shadow:
             value = args[-1]
             if name in {"appendleft", "insert"}:
                 position = args[0].value if name == "insert" and isinstance(args[0], Const) else 0
@@ -158,8 +160,10 @@ def _of_seq(it: Interpreter, receiver: Seq, name: str, request: Call) -> Value:
         return Const(None)
     if name in {"extend", "update", "__iadd__", "extendleft"} and args:
         found = elements(args[0])
-        receiver.items.extend(found if found is not None else contents(args[0]))
-        receiver.exact = receiver.exact and found is not None
+        room = max(pure.PARTS - len(receiver.items), 0)
+        more = list(found if found is not None else contents(args[0]))
+        receiver.items.extend(more[:room])
+        receiver.exact = receiver.exact and found is not None and len(more) <= room
         return Const(None)
     if name == "reverse" and not it.shadow:
         receiver.items.reverse()

@@ -1,3 +1,5 @@
+# one signature for a table of handlers; data tables; a dispatcher over kinds
+# ruff: noqa: ARG001, E501, PLR0911
 """Calls of what lies outside the tree: policy first, then a model of what the call gives."""
 
 from __future__ import annotations

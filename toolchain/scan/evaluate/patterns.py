@@ -1,3 +1,5 @@
+# a dispatcher over kinds
+# ruff: noqa: C901
 """``match``: patterns take values apart as attribute access and subscripts do."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# a dispatcher over kinds; data tables
+# ruff: noqa: C901, E501
 """Folding: functions and methods whose result on known arguments is computed, within bounds on work and size.
 
 Only functions that touch nothing but their arguments are here. No argument comes from anything but literals of the

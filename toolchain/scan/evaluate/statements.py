@@ -1,3 +1,5 @@
+# one signature for a table of handlers; data tables
+# ruff: noqa: ARG001, E501
 """Statements: one function for each kind of syntax.
 
 A statement's function returns a signal, ``"break"``, ``"continue"`` or ``"return"``, only where it is taken for sure;
@@ -156,7 +158,11 @@ def _augmented(it: Interpreter, node: ast.AugAssign) -> Signal:
         assign(
             it,
             node.target,
-            Seq(before.kind, [*before.items, *(found or contents(value))], before.exact and found is not None),
+            Seq(
+                before.kind,
+                [*before.items, *(found or contents(value))][:4096],
+                before.exact and found is not None,
+            ),
         )
         return None
     assign(it, node.target, binary(it, before, value, node))

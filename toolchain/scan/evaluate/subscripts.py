@@ -1,3 +1,5 @@
+# a dispatcher over kinds
+# ruff: noqa: PLR0911
 """Subscripts: of containers, of namespaces seen as dictionaries, and of what introspection reaches."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# data tables
+# ruff: noqa: E501
 """Which files of a large library need evaluating at all.
 
 A small tree, such as a plugin, is always evaluated in full. In a tree of several hundred files, a file that is plain
