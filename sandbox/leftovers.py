@@ -40,10 +40,16 @@ def remove_leftovers(engine: ContainerEngine) -> list[str]:
 
 
 def _host() -> str:
-    """This machine's name and, where known, its current boot: process ids mean nothing across boots."""
+    """This machine's name and, where known, its current boot and our PID namespace (pid_namespaces(7)).
+
+    Process ids mean nothing across boots, and one of another namespace looks dead from here.
+    """
+    parts = [socket.gethostname()]
     with suppress(OSError):
-        return f"{socket.gethostname()}/{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
-    return socket.gethostname()
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    with suppress(OSError):
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return "/".join(parts)
 
 
 def _identity(pid: int) -> str | None:

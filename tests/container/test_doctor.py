@@ -151,8 +151,13 @@ def test_a_chosen_engine_that_is_gone_is_exit_3_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("engine", "status"), ("engine", "stop")])
-def test_the_engine_commands_speak_the_output_schema(arguments: tuple[str, str], tmp_path: Path) -> None:
-    done = mixpeek(*arguments, "--json", MIXPEEK_STATE_DIR=str(tmp_path))
+def test_the_engine_commands_speak_the_output_schema(
+    surroundings: Surroundings, arguments: tuple[str, str], tmp_path: Path
+) -> None:
+    assert surroundings.engine is not None
+    # Where the tests' engine is one that mixpeek started, `stop` must not find it and `status` must.
+    elsewhere = {"MIXPEEK_STATE_DIR": str(tmp_path)} if arguments[1] == "stop" else {}
+    done = mixpeek(*arguments, "--json", **elsewhere)
     assert done.returncode == 0
     document = json.loads(done.stdout)
     schema = json.loads(Path(output.__file__).with_name("output.schema.json").read_text())

@@ -31,7 +31,7 @@ def find_sample(choice: SampleChoice, tree: PluginTree) -> tuple[Sample | None, 
     hand it the reader's files. Raises ``UsageFault`` when a file that the user gave cannot be used.
     """
     if choice.given is not None:
-        return _given(choice.given), ()
+        return _given(choice.given, tree.root), ()
     name = choice.named_by_plugin or next((name for name in _DEFAULT_NAMES if name in tree), None)
     if name is None:
         return None, ()
@@ -46,7 +46,7 @@ def find_sample(choice: SampleChoice, tree: PluginTree) -> tuple[Sample | None, 
         return None, (error("samples.unreadable", refusal.message, refusal.remedy, file=name),)
 
 
-def _given(path: Path) -> Sample:
+def _given(path: Path, root: Path) -> Sample:
     kind = _format(str(path))
     if not path.is_file():
         raise UsageFault(
@@ -55,7 +55,9 @@ def _given(path: Path) -> Sample:
     try:
         size = path.stat().st_size
         if size <= SIZE_LIMIT:
-            return Sample(str(path), kind, path.read_bytes())
+            inside = path.absolute().is_relative_to(root)
+            name = path.absolute().relative_to(root).as_posix() if inside else str(path)
+            return Sample(name, kind, path.read_bytes())
     except OSError as reason:
         raise UsageFault(
             f"the sample file cannot be read: {reason.strerror}", where=str(path), remedy="check its permissions"

@@ -28,13 +28,17 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Result:
-    """What a command found out: ``data`` for programs, ``text`` for people."""
+    """What a command found out: ``data`` for programs, ``text`` for people.
+
+    ``styled`` text has colours of ours in it and nothing of a stranger's; any other text is cleaned of controls.
+    """
 
     command: str
     exit_code: ExitCode
     text: str
     data: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    styled: bool = False
 
 
 def finish(result: Result, *, as_json: bool) -> NoReturn:
@@ -42,7 +46,7 @@ def finish(result: Result, *, as_json: bool) -> NoReturn:
     if as_json:
         _print_json(_envelope(result.command, result.exit_code, result.data, result.findings, None))
     elif result.text:
-        click.echo(printable(result.text))
+        click.echo(result.text if result.styled else printable(result.text))
     raise click.exceptions.Exit(int(result.exit_code))
 
 

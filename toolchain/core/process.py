@@ -106,17 +106,28 @@ def spawn(
 
 
 def start_daemon(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> int:
-    """Start a long-lived program in a session of its own, its output in ``log``; returns its process id."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=None if env is None else dict(env),
-            start_new_session=True,
-        )
+    """Start a long-lived program in a session of its own, its output in ``log``; returns its process id.
+
+    Raises ``ProcessFailed`` when it cannot be started or its log cannot be written.
+    """
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=None if env is None else dict(env),
+                start_new_session=True,
+            )
+    except OSError as reason:
+        place = str(reason.filename or argv[0])
+        raise ProcessFailed(
+            f"{Path(argv[0]).name} could not be started: {reason.strerror}",
+            where=place,
+            remedy="install the program, or correct what its path or its log's folder lacks",
+        ) from reason
     # The daemon outlives this program on purpose; without this, Popen's destructor warns about it.
     process.returncode = 0
     return process.pid

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import ssl
 import time
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from toolchain.core.containers import ContainerEngine, engine_errors
-from toolchain.core.errors import EngineUnavailable, MixpeekError
+from toolchain.core.containers import ContainerEngine, engine_errors, engine_words
+from toolchain.core.errors import EngineRefused, EngineUnavailable
 from toolchain.doctor.machine import mmdebstrap_installed, mmdebstrap_remedy
 from toolchain.doctor.model import Check, Status, Surroundings, ok
-
-if TYPE_CHECKING:
-    import docker
 
 _PUBLIC_INDEX = "https://pypi.org/simple"
 # Of the packages every index has; its page is small.
 _PROJECT = "pip"
 _INDEX_SECONDS = 4.0
 _REGISTRY_SECONDS = 4
-# 13 kB in all, and in every mirror of the public registry.
+# In every mirror of the public registry; only its manifest is asked for.
 _TINY_IMAGE = "hello-world"
 
 
@@ -51,53 +47,37 @@ def image_sources(surroundings: Surroundings) -> list[Check]:
     engine = surroundings.engine
     if engine is None:
         return []
-    refusal = registry_refusal(engine)
     tool = mmdebstrap_installed(surroundings)
+    registry = _registry(engine, surroundings, tool)
+    return [_base(surroundings), registry, _tool(tool, needed=registry.status is Status.ERROR)]
+
+
+def _registry(engine: ContainerEngine, surroundings: Surroundings, tool: str | None) -> Check:
+    if engine.kind == "podman":
+        return Check("image-registry", Status.NOTE, "not probed: podman can only be asked for it by a pull")
+    refusal = registry_refusal(engine)
     if refusal is None:
-        registry = ok("image-registry", "the engine reaches its image registry")
-    else:
-        worst = Status.NOTE if surroundings.base_image else Status.WARNING if tool else Status.ERROR
-        detail = f"out of the engine's reach: {refusal}"
-        registry = Check("image-registry", worst, detail, _registry_remedy(worst, tool))
-    return [_base(surroundings), registry, _tool(tool, needed=refusal is not None and not surroundings.base_image)]
+        return ok("image-registry", "the engine reaches its image registry")
+    worst = Status.NOTE if surroundings.base_image else Status.WARNING if tool else Status.ERROR
+    detail = f"out of the engine's reach: {refusal}"
+    return Check("image-registry", worst, detail, _registry_remedy(worst, tool))
 
 
 def registry_refusal(engine: ContainerEngine) -> str | None:
-    """Why the engine cannot reach its registry, or ``None``; asks for a manifest, about 4 s at worst."""
-    import docker
-
+    """Why a docker engine cannot reach its registry, or ``None``; asks for a manifest, about 4 s at worst."""
     try:
-        # A client of its own: the shared one is busy in another thread, and its limit is longer.
-        with engine_errors("ask the image registry"):
-            client = docker.DockerClient(
-                base_url=engine.address, version=engine.api_version, timeout=_REGISTRY_SECONDS
-            )
-            try:
-                if engine.kind == "docker":
-                    client.api.inspect_distribution(_TINY_IMAGE)  # type: ignore[no-untyped-call]
-                else:
-                    _pull(client)  # podman offers no look at a manifest through this API
-            finally:
-                client.close()
+        # Connections of its own: the shared ones are busy in another thread, and their limit is longer.
+        own = engine.with_timeout(_REGISTRY_SECONDS)
+        try:
+            with engine_errors("ask the image registry"):
+                own.client.api.inspect_distribution(_TINY_IMAGE)  # type: ignore[no-untyped-call]
+        finally:
+            own.close()
     except EngineUnavailable:
         return f"no answer within {_REGISTRY_SECONDS} s"
-    except MixpeekError as refused:
-        words = refused.message.rpartition("the engine says: ")[2]
-        return " ".join(words.split())[-200:]
+    except EngineRefused as refused:
+        return " ".join(engine_words(refused).split())[-200:]
     return None
-
-
-def _pull(client: docker.DockerClient) -> None:
-    import docker.errors
-
-    try:
-        client.images.get(_TINY_IMAGE)
-        had = True
-    except docker.errors.ImageNotFound:
-        had = False
-    client.images.pull(_TINY_IMAGE, tag="latest")
-    if not had:
-        client.images.remove(_TINY_IMAGE)
 
 
 def _base(surroundings: Surroundings) -> Check:

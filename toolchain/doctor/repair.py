@@ -20,7 +20,7 @@ def repair(options: DoctorOptions, reporter: Reporter) -> tuple[Surroundings, tu
     done = []
     if surroundings.engine is None:
         return surroundings, ()
-    if surroundings.engine.found.endswith("(started)"):
+    if surroundings.engine.started:
         done.append(f"started an engine: {surroundings.engine.found} at {surroundings.engine.address}")
     try:
         made = _make_base(surroundings, reporter)

@@ -1,5 +1,5 @@
-# one signature for a table of handlers; a dispatcher over kinds; data tables
-# ruff: noqa: ARG001, C901, E501, PLR0911
+# one signature for a table of handlers; a dispatcher over kinds; data tables; one walk's state
+# ruff: noqa: ARG001, C901, E501, PLR0911, PLR0913
 """Reads a tree or an archive into memory within limits, and says of every file what its content is."""
 
 from __future__ import annotations

@@ -130,3 +130,17 @@ def test_every_listed_command_loads_and_explains_itself(group):
         assert loaded is not None
         assert loaded.help, f"{name} has no help"
         assert name == loaded.name
+
+
+def test_a_strangers_controls_do_not_reach_the_terminal(capsys):
+    with pytest.raises(click.exceptions.Exit):
+        finish(Result("plugin test", ExitCode.PASSED, "a\x1b]0;owned\x07b\ud800"), as_json=False)
+    assert capsys.readouterr().out == "a\ufffd]0;owned\ufffdb\ufffd\n"
+    report_error("plugin test", UsageFault("x\x1b[2J", where="y\x9b", remedy="z"), as_json=False)
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_lone_surrogate_is_valid_json(capsys):
+    with pytest.raises(click.exceptions.Exit):
+        finish(Result("plugin test", ExitCode.PASSED, "", {"name": "\ud800"}), as_json=True)
+    assert json.loads(capsys.readouterr().out)["data"]["name"] == "\ud800"

@@ -6,6 +6,7 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
+import docker
 import pytest
 
 from toolchain.core.containers import connection, dial
@@ -15,7 +16,7 @@ from toolchain.core.containers.options import ConnectOptions
 from toolchain.core.containers.probe import Ping, State
 from toolchain.core.containers.programs import Program
 from toolchain.core.containers.ssh import ssh_argv
-from toolchain.core.errors import EngineUnavailable, SettingsFault
+from toolchain.core.errors import EngineUnavailable, ProcessFailed, SettingsFault
 
 
 @pytest.fixture
@@ -157,6 +158,63 @@ def test_an_ssh_address_cannot_become_an_option() -> None:
     assert argv[-3:] == ["docker", "system", "dial-stdio"]
     assert argv[argv.index("-l") + 1] == "user"
     assert argv[argv.index("-p") + 1] == "22"
+
+
+@pytest.mark.parametrize("transport", ["tls", "ssh", "unix"])
+def test_a_shorter_limit_keeps_transport_and_credentials(
+    nothing: ConnectOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
+    facts = {"Version": "27", "ApiVersion": "1.47", "Arch": "amd64"}
+    monkeypatch.setattr(docker.DockerClient, "version", lambda *_, **__: facts)
+    if transport == "unix":
+        engine = dial.open_socket(tmp_path / "s", "1.47", "default socket", nothing)
+    else:
+        for name in ("ca.pem", "cert.pem", "key.pem"):
+            (tmp_path / name).write_text("")
+        address = "tcp://far:2376" if transport == "tls" else "ssh://me@far"
+        endpoint = Endpoint(address, Credentials(tmp_path, verify=True) if transport == "tls" else None)
+        engine = dial.open_engine(endpoint, "DOCKER_HOST", nothing)
+    own = engine.with_timeout(4)
+    try:
+        assert own == replace(engine, client=own.client)
+        assert own.client is not engine.client
+        api, other = own.client.api, engine.client.api
+        assert (api.timeout, other.timeout) == (4, nothing.request_seconds)
+        assert (api.base_url, api.cert, api.verify) == (other.base_url, other.cert, other.verify)
+        assert {name: type(one) for name, one in api.adapters.items()} == {
+            name: type(one) for name, one in other.adapters.items()
+        }
+    finally:
+        own.close()
+        engine.close()
+
+
+def test_an_engine_that_was_started_says_so_in_a_field(
+    nothing: ConnectOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {"Version": "27", "ApiVersion": "1.47", "Arch": "amd64"}
+    monkeypatch.setattr(docker.DockerClient, "version", lambda *_, **__: facts)
+    installed = Program("docker", "dockerd", lambda *_: [], True, "dockerd")
+    monkeypatch.setattr(connection, "program_for", lambda *_: installed)
+    for now in (True, False):
+        answered = (Ping(State.ANSWERS, "", "1.47"), now)
+        monkeypatch.setattr(connection, "start_private", lambda *_, answered=answered: answered)
+        engine = connect(replace(nothing, may_start=True))
+        engine.close()
+        assert engine.started is now
+
+
+def test_a_program_that_cannot_be_started_is_passed_over(
+    nothing: ConnectOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ProcessFailed("dockerd could not be started: Permission denied", remedy="install the program")
+
+    installed = Program("docker", "dockerd", lambda *_: [], True, "dockerd")
+    monkeypatch.setattr(connection, "program_for", lambda kind, _: installed if kind == "docker" else None)
+    monkeypatch.setattr(connection, "start_private", fails)
+    with pytest.raises(EngineUnavailable, match="dockerd could not be started: Permission denied"):
+        connect(replace(nothing, may_start=True))
 
 
 def test_the_engine_s_own_authority_wins_over_the_environment_s(

@@ -7,7 +7,7 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from toolchain.core.containers.faults import engine_errors
+from toolchain.core.containers.faults import engine_errors, engine_words
 from toolchain.core.errors import EngineRefused, EngineUnavailable, ExitCode, UsageFault
 
 
@@ -82,6 +82,7 @@ def test_an_engine_that_refuses_is_quoted(reason: Exception, words: str) -> None
     assert isinstance(fault, EngineRefused)
     assert words in fault.message
     assert "http+docker" not in fault.message
+    assert engine_words(fault) == str(getattr(reason, "explanation", reason))
     assert fault.exit_code is ExitCode.COULD_NOT_TELL
 
 

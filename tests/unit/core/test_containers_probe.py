@@ -68,32 +68,30 @@ def test_whoever_is_no_engine_is_told_apart(tmp_path: Path, text: str) -> None:
     assert ping.detail
 
 
-def test_a_peer_that_never_answers_costs_the_timeout_and_no_more(tmp_path: Path) -> None:
+def test_a_peer_that_never_answers_is_silent_while_it_still_holds_the_line(tmp_path: Path) -> None:
     path = tmp_path / "s"
     leave = threading.Event()
-    with listener(path, lambda _: leave.wait(5) and None):
-        started = time.monotonic()
+    with listener(path, lambda _: leave.wait(30) and None):
         ping = ping_socket(path, 0.2)
-        seconds = time.monotonic() - started
         leave.set()
-    assert ping.state is State.SILENT
-    assert 0.2 <= seconds < 1
+    assert ping.state is State.SILENT  # whoever waits for the peer to leave sees it close the line: ALIEN
 
 
 def test_a_peer_that_drips_is_bounded_too(tmp_path: Path) -> None:
+    left = threading.Event()
+
     def drip(visitor: socket.socket) -> None:
         try:
-            for _ in range(100):
+            for _ in range(600):
                 visitor.sendall(b"H")
                 time.sleep(0.05)
         except OSError:
-            pass
+            left.set()
 
     path = tmp_path / "s"
     with listener(path, drip):
-        started = time.monotonic()
         ping = ping_socket(path, 0.3)
-        assert time.monotonic() - started < 1
+        assert left.wait(10), "the ping leaves before the peer has said all"
     assert ping.state is State.SILENT
 
 

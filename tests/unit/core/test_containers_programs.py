@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from toolchain.core import process
 from toolchain.core.containers import advice, paths, private, programs
 from toolchain.core.containers.options import ConnectOptions
 from toolchain.core.containers.paths import PrivatePaths
-from toolchain.core.errors import EngineUnavailable
+from toolchain.core.errors import EngineUnavailable, ProcessFailed
 
 
 def program(directory: Path, name: str) -> None:
@@ -140,6 +141,43 @@ def test_a_stale_process_id_is_not_an_engine(
     assert private.private_pid(places) is None
     assert private.stop_private_engine(options) == ()
     assert not places.run.exists()
+
+
+@pytest.mark.parametrize("name", ["state", "state/engine/docker/start.lock"])
+def test_a_state_folder_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Root may write anywhere, so something else is in the way: a file for a folder, a folder for a file."""
+    monkeypatch.setattr(paths, "_HOME_LIMIT", 1000)
+    if name == "state":
+        (tmp_path / name).write_text("")
+    else:
+        (tmp_path / name).mkdir(parents=True)
+    options = ConnectOptions(environment={"MIXPEEK_STATE_DIR": str(tmp_path / "state")})
+    dockerd = programs.Program("docker", "dockerd", lambda *_: [], True, "dockerd")
+    with pytest.raises(EngineUnavailable, match="cannot be written") as caught:
+        private.start_private(dockerd, options)
+    assert str(caught.value.where).startswith(str(tmp_path / name))
+    assert "MIXPEEK_STATE_DIR" in caught.value.remedy
+
+
+@pytest.mark.parametrize("fault", [FileNotFoundError(2, "No such file or directory"), PermissionError(13, "no")])
+def test_a_daemon_that_cannot_be_started_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: OSError
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(process.subprocess, "Popen", fails)
+    with pytest.raises(ProcessFailed, match=f"dockerd could not be started: {fault.strerror}") as caught:
+        process.start_daemon(["/usr/sbin/dockerd"], log=tmp_path / "log")
+    assert caught.value.where == "/usr/sbin/dockerd"
+
+
+def test_a_daemon_s_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ProcessFailed, match="Is a directory") as caught:
+        process.start_daemon(["dockerd"], log=tmp_path)
+    assert caught.value.where == str(tmp_path)
 
 
 def test_a_run_folder_open_to_others_is_refused(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import docker.errors
 import httpx
 import pynvml
 import pytest
+import requests
 
 from toolchain.core.containers import ContainerEngine
 from toolchain.core.errors import EngineUnavailable
@@ -185,6 +187,57 @@ def test_what_is_missing_depends_on_what_else_is_there(
     checks = network.image_sources(replace(WITH_ENGINE, base_image=base))
     assert [check.name for check in checks] == ["base-image", "image-registry", "mmdebstrap"]
     assert tuple(check.status for check in checks) == expected
+
+
+def test_podman_is_not_asked_for_its_registry_since_that_would_be_a_pull() -> None:
+    # Whoever used the client, None here, would fail.
+    podman = replace(WITH_ENGINE, engine=replace(ENGINE, kind="podman"))
+    base, registry, tool = network.image_sources(podman)
+    assert (base.status, registry.status, tool.status) == (Status.UNKNOWN, Status.NOTE, Status.NOTE)
+    assert registry.detail.startswith("not probed")
+
+
+class Registry:
+    """A client that knows one call: asking the registry for a manifest."""
+
+    def __init__(self, answer: Exception | None) -> None:
+        self.api = self
+        self.answer = answer
+        self.closed = False
+
+    def inspect_distribution(self, image: str) -> dict[str, str]:
+        assert image == "hello-world"
+        if self.answer:
+            raise self.answer
+        return {}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("answer", "refusal"),
+    [
+        (None, None),
+        (docker.errors.APIError("500", None, "dial tcp: lookup x:\n no such host"), "lookup x: no such host"),
+        (requests.ReadTimeout("read timed out"), "no answer within 4 s"),
+    ],
+)
+def test_the_registry_is_asked_over_the_engine_s_own_transport(
+    answer: Exception | None, refusal: str | None
+) -> None:
+    limits: list[int] = []
+    client = Registry(answer)
+
+    def dial(seconds: int) -> Any:
+        limits.append(seconds)
+        return client
+
+    said = network.registry_refusal(replace(ENGINE, address="ssh://far", dial=dial))
+    assert said == refusal if refusal is None else said is not None and said.endswith(refusal)
+    assert "engine says" not in (said or "")
+    assert limits == [4]
+    assert client.closed
 
 
 def test_mmdebstrap_is_offered_only_where_it_exists(tmp_path: Path) -> None:

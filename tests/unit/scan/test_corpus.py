@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.scan.evaluate.interpreter import Interpreter, Reach
-from toolchain.scan.evaluate.package import Package
-from toolchain.scan.evaluate.run import run_module
-from toolchain.scan.policy import load_policy
+from tests.support.scanning import reached
 
 _CORPUS = Path(__file__).parents[2] / "corpus"
 
@@ -18,15 +15,6 @@ _CORPUS = Path(__file__).parents[2] / "corpus"
 def _samples(name: str) -> list[tuple[str, str]]:
     blocks = (_CORPUS / name).read_text().split("## ")[1:]
     return [(block.partition("\n")[0], block.partition("\n")[2]) for block in blocks]
-
-
-def reached(source: str) -> list[Reach]:
-    policy = load_policy()
-    interpreter = Interpreter(policy, Package({"plugin.py": source.encode()}))
-    module = interpreter.package.file("plugin.py")
-    assert module is not None
-    run_module(interpreter, module)
-    return [found for found in interpreter.reached.values() if policy.rules[found.rule].default == "forbidden"]
 
 
 @pytest.mark.parametrize(("title", "source"), _samples("bad.txt"), ids=lambda value: value.split("\n")[0])

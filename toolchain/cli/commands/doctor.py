@@ -43,7 +43,8 @@ def _options() -> DoctorOptions:
 
 
 def _result(diagnosis: Diagnosis) -> Result:
-    return Result("doctor", diagnosis.exit_code, _text(diagnosis), diagnosis.to_json(), diagnosis.findings)
+    text = _text(diagnosis)
+    return Result("doctor", diagnosis.exit_code, text, diagnosis.to_json(), diagnosis.findings, styled=True)
 
 
 def _text(diagnosis: Diagnosis) -> str:

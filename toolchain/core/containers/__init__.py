@@ -1,7 +1,7 @@
 """The container engine: found or started, spoken to through the Docker API only."""
 
 from toolchain.core.containers.connection import connect
-from toolchain.core.containers.faults import engine_errors
+from toolchain.core.containers.faults import engine_errors, engine_words
 from toolchain.core.containers.model import ContainerEngine, EngineKind
 from toolchain.core.containers.options import ConnectOptions, options_from_environment, state_dir
 from toolchain.core.containers.private import (
@@ -19,6 +19,7 @@ __all__ = [
     "Stopped",
     "connect",
     "engine_errors",
+    "engine_words",
     "options_from_environment",
     "running_private_engines",
     "state_dir",

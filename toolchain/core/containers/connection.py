@@ -15,7 +15,7 @@ from toolchain.core.containers.paths import private_paths
 from toolchain.core.containers.private import ping_private, start_private
 from toolchain.core.containers.probe import State, ping_socket
 from toolchain.core.containers.programs import Program, program_for
-from toolchain.core.errors import EngineUnavailable
+from toolchain.core.errors import EngineUnavailable, ProcessFailed
 from toolchain.core.reporter import Reporter, SilentReporter
 
 
@@ -127,7 +127,7 @@ def _started(kind: EngineKind, search: _Search) -> ContainerEngine | None:
         return None
     try:
         return _start(program, search)
-    except EngineUnavailable as failure:
+    except (EngineUnavailable, ProcessFailed) as failure:
         search.passed_over.append(failure.message)
         return None
 
@@ -139,7 +139,7 @@ def _start(program: Program, search: _Search) -> ContainerEngine:
         phase.result = found
     path = private_paths(program.kind, search.options).socket
     engine = open_socket(path, ping.api_version, found, search.options)
-    return replace(engine, notes=(program.note,) if program.note and now else ())
+    return replace(engine, started=now, notes=(program.note,) if program.note and now else ())
 
 
 def _title(kind: EngineKind) -> str:

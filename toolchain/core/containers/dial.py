@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -54,8 +55,8 @@ def open_engine(endpoint: Endpoint, found: str, options: ConnectOptions) -> Cont
         if ping.state is not State.ANSWERS:
             raise unanswered(f"unix://{path}", found, ping.state, ping.detail)
         return open_socket(path, ping.api_version, found, options)
-    client = _open_remote(endpoint, scheme, found, options)
-    return _describe(client, found, endpoint.address, local=False)
+    dial = _dial_remote(endpoint, scheme, found, options)
+    return _describe(dial, options, found, endpoint.address, local=False)
 
 
 def open_socket(path: Path, api_version: str, found: str, options: ConnectOptions) -> ContainerEngine:
@@ -65,9 +66,12 @@ def open_socket(path: Path, api_version: str, found: str, options: ConnectOption
     from toolchain.core.containers.faults import engine_errors
 
     address = f"unix://{path}"
-    with engine_errors("connect to the container engine"):
-        client = DockerClient(base_url=address, version=api_version, timeout=options.request_seconds)
-    return _describe(client, found, address, local=True)
+
+    def dial(seconds: int) -> docker.DockerClient:
+        with engine_errors("connect to the container engine"):
+            return DockerClient(base_url=address, version=api_version, timeout=seconds)
+
+    return _describe(dial, options, found, address, local=True)
 
 
 def unanswered(address: str, found: str, state: State, detail: str) -> EngineUnavailable:
@@ -82,14 +86,18 @@ def unanswered(address: str, found: str, state: State, detail: str) -> EngineUna
     )
 
 
-def _open_remote(endpoint: Endpoint, scheme: str, found: str, options: ConnectOptions) -> docker.DockerClient:
+def _dial_remote(
+    endpoint: Endpoint, scheme: str, found: str, options: ConnectOptions
+) -> Callable[[int], docker.DockerClient]:
+    """What opens clients for an engine that has just told its API version."""
     from toolchain.core.containers.faults import engine_errors
 
     if scheme == "ssh":
-        from toolchain.core.containers.ssh import ssh_client
+        from toolchain.core.containers.ssh import ssh_api_version, ssh_client
 
         with engine_errors(f"reach {found} {endpoint.address}"):
-            return ssh_client(endpoint.address, options, _SSH_SECONDS)
+            version = ssh_api_version(endpoint.address, _SSH_SECONDS)
+        return lambda seconds: ssh_client(endpoint.address, version, seconds)
     tls = _tls(endpoint)
     with engine_errors(f"reach {found} {endpoint.address}"):
         probe = _tcp_client(endpoint.address, "1.24", math.ceil(options.ping_seconds), tls)
@@ -97,7 +105,7 @@ def _open_remote(endpoint: Endpoint, scheme: str, found: str, options: ConnectOp
             version = probe.version(api_version=False)["ApiVersion"]
         finally:
             probe.close()
-        return _tcp_client(endpoint.address, version, options.request_seconds, tls)
+    return lambda seconds: _tcp_client(endpoint.address, version, seconds, tls)
 
 
 def _tcp_client(address: str, version: str, seconds: int, tls: TLSConfig | bool) -> docker.DockerClient:
@@ -142,9 +150,12 @@ def _tls(endpoint: Endpoint) -> TLSConfig | bool:
         ) from reason
 
 
-def _describe(client: docker.DockerClient, found: str, address: str, *, local: bool) -> ContainerEngine:
+def _describe(
+    dial: Callable[[int], docker.DockerClient], options: ConnectOptions, found: str, address: str, *, local: bool
+) -> ContainerEngine:
     from toolchain.core.containers.faults import engine_errors
 
+    client = dial(options.request_seconds)
     try:
         with engine_errors("ask the engine for its version"):
             facts = client.version()
@@ -163,4 +174,5 @@ def _describe(client: docker.DockerClient, found: str, address: str, *, local: b
         architecture=facts["Arch"],
         # A unix socket may lead into a virtual machine (Docker Desktop): then its kernel is another one.
         local=local and facts.get("KernelVersion") == platform.release(),
+        dial=dial,
     )

@@ -34,6 +34,11 @@ def engine_errors(doing: str) -> Iterator[None]:
         raise fault from reason
 
 
+def engine_words(refusal: EngineRefused) -> str:
+    """What the engine itself said when it refused, without our words around it."""
+    return _words(refusal.__cause__ or refusal)
+
+
 def _translate(reason: Exception, doing: str) -> MixpeekError | None:
     import docker.errors
     import requests.exceptions

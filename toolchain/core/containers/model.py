@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ class ContainerEngine:
     ``kind`` is the program behind the API, ``found`` says in words which rule of the cascade found it, ``address``
     is the URL spoken to, ``local`` whether it runs on this machine's kernel. ``architecture`` is the engine's own
     name for its platform (``amd64``, ``arm64``). ``notes`` are sentences on rules that were passed over for a
-    reason the user may want to know, such as a socket that denied access.
+    reason the user may want to know, such as a socket that denied access. ``started`` says that this connection
+    started it; ``dial`` opens another client over the same transport, its requests limited to so many seconds.
     """
 
     client: docker.DockerClient
@@ -30,6 +32,16 @@ class ContainerEngine:
     architecture: str
     local: bool
     notes: tuple[str, ...] = ()
+    started: bool = False
+    dial: Callable[[int], docker.DockerClient] | None = field(default=None, repr=False, compare=False)
+
+    def with_timeout(self, seconds: int) -> ContainerEngine:
+        """The same engine through connections of its own, whose requests end after ``seconds``.
+
+        Transport and credentials are the same. To be closed like any other.
+        """
+        assert self.dial is not None, "made by hand, not by connect()"
+        return replace(self, client=self.dial(seconds))
 
     def close(self) -> None:
         """Close the connections; the engine itself goes on."""

@@ -56,8 +56,14 @@ def start_private(program: Program, options: ConnectOptions) -> tuple[Ping, bool
 
     Two callers at once start one engine (an advisory lock beside the log). Raises ``EngineUnavailable`` with the
     last lines of the engine's log when it does not answer within 30 s or ends before; what was started is ended.
+    The same when our own folders cannot be written; ``ProcessFailed`` when the program cannot be started at all.
     """
     paths = private_paths(program.kind, options)
+    with _own_files(paths):
+        return _start_once(program, paths, options)
+
+
+def _start_once(program: Program, paths: PrivatePaths, options: ConnectOptions) -> tuple[Ping, bool]:
     for folder in (paths.log.parent, paths.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     require_own(paths.run)
@@ -217,6 +223,19 @@ def _mounts_below(*folders: Path) -> list[Path]:
         return []
     points = [Path(line.split()[4].encode().decode("unicode_escape")) for line in table.splitlines()]
     return sorted((point for point in points if any(map(point.is_relative_to, folders))), reverse=True)
+
+
+@contextmanager
+def _own_files(paths: PrivatePaths) -> Iterator[None]:
+    """Turn what the system refuses us in our own folders (read-only, full, somebody else's) into our error."""
+    try:
+        yield
+    except OSError as reason:
+        raise EngineUnavailable(
+            f"the files of our own engine cannot be written: {reason.strerror}",
+            where=str(reason.filename or paths.log.parent),
+            remedy="make the folder writable, or set MIXPEEK_STATE_DIR to one that is",
+        ) from reason
 
 
 @contextmanager

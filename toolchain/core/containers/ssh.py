@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from docker import DockerClient
 from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
 
-from toolchain.core.containers.options import ConnectOptions
 from toolchain.core.errors import EngineUnavailable, SettingsFault
 
 if TYPE_CHECKING:
@@ -47,19 +46,22 @@ def ssh_argv(address: str) -> list[str]:
     return ["ssh", *options, "--", host, "docker", "system", "dial-stdio"]
 
 
-def ssh_client(address: str, options: ConnectOptions, first_seconds: int) -> DockerClient:
-    """A client over ssh whose first request, the login included, is bounded by ``first_seconds``."""
-    adapter = _Adapter(ssh_argv(address), first_seconds)
-    # The unix address only selects the SDK's socket transport; the adapter mounted over it never opens it.
-    client = DockerClient(base_url="unix:///ssh", version="1.24", timeout=first_seconds)
-    client.api.mount("http+docker://", adapter)
+def ssh_api_version(address: str, seconds: int) -> str:
+    """The API version of the engine behind an ssh address; the login included, it is bounded by ``seconds``."""
+    client = ssh_client(address, "1.24", seconds)
     try:
-        version = client.version(api_version=False)["ApiVersion"]
-        final = DockerClient(base_url="unix:///ssh", version=version, timeout=options.request_seconds)
+        return str(client.version(api_version=False)["ApiVersion"])
     finally:
         client.close()
-    final.api.mount("http+docker://", _Adapter(ssh_argv(address), options.request_seconds))
-    return final
+
+
+def ssh_client(address: str, version: str, seconds: int) -> DockerClient:
+    """A client over ssh whose every request, a login included, is bounded by ``seconds``."""
+    adapter = _Adapter(ssh_argv(address), seconds)
+    # The unix address only selects the SDK's socket transport; the adapter mounted over it never opens it.
+    client = DockerClient(base_url="unix:///ssh", version=version, timeout=seconds)
+    client.api.mount("http+docker://", adapter)
+    return client
 
 
 class _Connection(UnixHTTPConnection):

@@ -1,5 +1,5 @@
 # one signature for a table of handlers; a dispatcher over kinds
-# ruff: noqa: ARG001, C901, PLR0911
+# ruff: noqa: PLR0912, C901, PLR0911
 """Attribute access on abstract values, by whatever syntax it is written."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from toolchain.scan.evaluate.pure import CONSTANTS
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Bound,
+    Carrier,
     Class,
     Const,
     Dunder,
@@ -121,6 +122,8 @@ def get_attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Va
 def _attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Value:
     if isinstance(value, Ref):
         return _of_ref(it, value, name, node)
+    if isinstance(value, Carrier):
+        return _of_carrier(it, value, name, node)
     if isinstance(value, (OwnName, OwnModule)):
         return _of_own(it, value, name, node)
     if isinstance(value, Instance):
@@ -159,6 +162,10 @@ def _of_ref(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:
                 else value.step(f"{value.path}.{name}")
             )
         return Dunder("function", value.trail)
+    if name in {"__loader__", "__spec__"}:
+        return Dunder(name.strip("_"), value.trail)
+    if name in {"value", "_value_"} and value.path in it.policy.sensitive:
+        return value  # a member of an enumeration
     path = f"{value.path}.{name}"
     if name in {"__builtins__", "f_builtins"}:
         found = it.ref("builtins", (*value.trail, f"line {_line(node)}: {path}"))
@@ -186,6 +193,14 @@ def _of_ref(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:
         return introspect(it, name, node)
     full = it.policy.canonical(path)
     return value.step(full, f"line {_line(node)}: {full}" if full != path else None)
+
+
+def _of_carrier(it: Interpreter, value: Carrier, name: str, node: ast.AST) -> Value:
+    found = [value]
+    for held in value.held:
+        if isinstance(held, Ref) and it.policy.match(it.policy.canonical(f"{held.path}.{name}")) is not None:
+            return get_attribute(it, held, name, node)
+    return found[0]
 
 
 def _of_own(it: Interpreter, value: OwnName | OwnModule, name: str, node: ast.AST) -> Value:
@@ -253,7 +268,7 @@ def _of_class(it: Interpreter, value: Class, name: str, node: ast.AST) -> Value:
     if name == "__dict__":
         return Namespace(value)
     if name in {"__base__", "__bases__", "__mro__"}:
-        if name == "__mro__" or name == "__bases__":
+        if name in {"__mro__", "__bases__"}:
             return Dunder("mro" if not value.bases or name == "__mro__" else "bases")
         return value.bases[0] if value.bases else it.ref("builtins.object")
     if name == "__name__":
@@ -262,6 +277,12 @@ def _of_class(it: Interpreter, value: Class, name: str, node: ast.AST) -> Value:
         return Dunder("mro-method")
     if name == "__class__":
         return it.ref("builtins.type")
+    if isinstance(value.meta, Class):
+        from toolchain.scan.evaluate.calls import call_function
+
+        hook = class_attribute(it, value.meta, "__getattr__")
+        if isinstance(hook, Function):
+            return call_function(it, hook, [value, Const(name)], {}, node)
     return UNKNOWN
 
 
@@ -336,9 +357,9 @@ def introspect(it: Interpreter, name: str, node: ast.AST, trail: tuple[str, ...]
         return it.ref("builtins", (f"line {_line(node)}: {path}",))
     if name in {"__globals__", "f_globals", "func_globals", "f_locals"}:
         return Dunder("globals", (f"line {_line(node)}: .{name}",))
-    if name in {"__bases__"}:
+    if name == "__bases__":
         return Dunder("bases")
-    if name in {"__mro__"}:
+    if name == "__mro__":
         return Dunder("mro")
     if name == "mro":
         return Dunder("mro-method")

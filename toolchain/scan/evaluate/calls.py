@@ -1,5 +1,5 @@
-# one signature for a table of handlers; a dispatcher over kinds
-# ruff: noqa: ARG001, C901, PLR0911
+# one signature for a table of handlers; a dispatcher over kinds; one walk's state
+# ruff: noqa: ARG001, C901, PLR0911, PLR0913, SIM102
 """Calls: of the tree's own functions, of built-in methods, and of what lies outside."""
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from toolchain.scan.evaluate.interpreter import MAX_DEPTH, Activation, Call, Eno
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Bound,
+    Carrier,
     Class,
     Const,
     Dunder,
@@ -42,7 +43,7 @@ _CALL_STEPS = 30_000
 def call(it: Interpreter, function: Value, request: Call) -> Value:
     """What calling any of the alternatives gives."""
     if function is UNKNOWN:
-        return UNKNOWN
+        return UNKNOWN if not request.args else carried(it, request)
     it.burn(2)
     results = [_call(it, option, request) for option in each(function)]
     return results[0] if len(results) == 1 else join(results)
@@ -78,9 +79,22 @@ def _call(it: Interpreter, function: Value, request: Call) -> Value:
         return call(it, function.function, merged)
     if isinstance(function, Getter):
         return methods.call_getter(it, function, request)
+    if isinstance(function, Carrier):
+        return join((*function.held, function))
     if isinstance(function, Dunder):
         return _call_dunder(it, function, request)
     return UNKNOWN
+
+
+def carried(it: Interpreter, request: Call) -> Value:
+    """What a call outside gives when doors are handed in: something that may hand them out again."""
+    held = [
+        option
+        for value in (*request.args, *request.kwargs.values())
+        for option in (each(value) if not isinstance(value, Seq) else value.items[:8])
+        if isinstance(option, Ref) and option.path in it.policy.sensitive
+    ]
+    return Carrier(tuple(held)) if held else UNKNOWN
 
 
 def _call_dunder(it: Interpreter, function: Dunder, request: Call) -> Value:
@@ -111,7 +125,7 @@ def construct(it: Interpreter, cls: Class, request: Call) -> Value:
     if class_attribute(it, cls, "__init__") is None:
         for name, value in request.kwargs.items():
             made.attributes[name] = value
-        names = [name for name in cls.frame.ever if name in getattr(cls.frame, "parameters", ())]
+        names = cls.frame.parameters
         made.attributes.update(dict(zip(names, request.args, strict=False)))
     return made
 

@@ -76,7 +76,7 @@ def fold(function: Callable[..., Any], *args: Value) -> Value:
             results.append(UNKNOWN)
         except (*_ERRORS, MemoryError, RecursionError):
             continue  # this alternative would raise: no value comes of it
-        except Exception:  # noqa: BLE001 - zlib.error, binascii.Error, lzma.LZMAError and their kin are unrelated
+        except Exception:  # noqa: BLE001, S112 - zlib.error, binascii.Error, lzma.LZMAError and their kin are unrelated
             continue
     return join(results)
 

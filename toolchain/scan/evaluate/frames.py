@@ -22,7 +22,7 @@ class Frame:
         self.ever: dict[str, Value] = {}
         self.stars: list[Value] = []
         self.globals_declared: dict[str, Frame] = {}
-        self.parameters: frozenset[str] = frozenset()
+        self.parameters: tuple[str, ...] = ()
         self.file = ""
 
     @property

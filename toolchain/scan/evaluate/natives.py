@@ -1,5 +1,5 @@
 # one signature for a table of handlers; data tables; a dispatcher over kinds
-# ruff: noqa: ARG001, E501, PLR0911
+# ruff: noqa: ARG001, E501, PLR0911, PLW0108
 """Calls of what lies outside the tree: policy first, then a model of what the call gives."""
 
 from __future__ import annotations
@@ -55,9 +55,14 @@ def call_outside(it: Interpreter, function: Ref, request: Call) -> Value:
         return _unbound(it, path, request)
     if request.args and path.rpartition(".")[2] in _PASSING:
         return request.args[0]
-    for value in (*request.args, *request.kwargs.values()):
-        _callback(it, value, request)
-    return Ref(it.policy.canonical(f"{path}()"), function.trail) if path in _followed(it) else UNKNOWN
+    if not path.startswith(("builtins.", "inspect.", "copy.")):
+        for value in (*request.args, *request.kwargs.values()):
+            _callback(it, value, request)
+    if path in _followed(it):
+        return Ref(it.policy.canonical(f"{path}()"), function.trail)
+    from toolchain.scan.evaluate.calls import carried
+
+    return carried(it, request)
 
 
 _PASSING = frozenset(
@@ -93,7 +98,7 @@ _FOLLOWED: frozenset[str] | None = None
 
 
 def _positional(request: Call) -> list[Value]:
-    return [*request.args, *(value for key, value in request.kwargs.items() if key not in {"errors"})]
+    return [*request.args, *(value for key, value in request.kwargs.items() if key != "errors")]
 
 
 def _callback(it: Interpreter, value: Value, request: Call) -> None:
@@ -116,7 +121,7 @@ def _unbound(it: Interpreter, path: str, request: Call) -> Value:
         return call_new(it, request.args[0], request)
     if name == "__subclasses__":
         return it.ref("builtins.object.__subclasses__()")
-    if name in {"mro"} and request.args:
+    if name == "mro" and request.args:
         return Dunder("mro")
     if request.args and kind in {"str", "bytes", "list", "dict", "tuple", "set", "bytearray", "int"}:
         from toolchain.scan.evaluate.methods import call_method
@@ -441,6 +446,17 @@ def _field(it: Interpreter, request: Call) -> Value:
     return Seq("tuple", [join(found), UNKNOWN])
 
 
+def _field_default(it: Interpreter, request: Call) -> Value:
+    from toolchain.scan.evaluate.calls import call
+
+    factory = request.kwargs.get("default_factory")
+    return (
+        request.kwargs.get("default", UNKNOWN)
+        if factory is None
+        else call(it, factory, Call([], {}, request.node))
+    )
+
+
 def _formatter(it: Interpreter, request: Call) -> Value:
     from toolchain.scan.evaluate.methods import reach_in_format
 
@@ -499,7 +515,7 @@ def _accumulate(it: Interpreter, request: Call) -> Value:
 def _starmap(it: Interpreter, request: Call) -> Value:
     from toolchain.scan.evaluate.calls import call
 
-    rows = [row for row in contents(request.args[1])] if len(request.args) > 1 else []
+    rows = list(contents(request.args[1])) if len(request.args) > 1 else []
     results = [
         call(it, request.args[0], Call(list(row.items) if isinstance(row, Seq) else [UNKNOWN], {}, request.node))
         for row in rows[:256]
@@ -537,7 +553,7 @@ MODELS: dict[str, Model] = {
     "builtins.list": _sequence("list"), "builtins.tuple": _sequence("tuple"), "builtins.set": _sequence("set"),
     "builtins.iter": _iter, "builtins.reversed": _reversed, "builtins.zip": _zip, "builtins.enumerate": _enumerate,
     "builtins.next": _next, "builtins.dict": _dict, "types.MappingProxyType": _identity, "collections.ChainMap": _dict,
-    "collections.OrderedDict": _dict, "types.SimpleNamespace": lambda _it, r: Namespace2(r), "collections.UserDict": _dict,
+    "dataclasses.field": _field_default, "collections.deque": _sequence("list"), "collections.OrderedDict": _dict, "types.SimpleNamespace": lambda _it, r: Namespace2(r), "collections.UserDict": _dict,
     "functools.partial": _partial, "functools.partialmethod": _partial, "copy.copy": _identity, "copy.deepcopy": _identity,
     "weakref.ref": _identity, "weakref.proxy": _identity, "typing.cast": lambda _it, r: r.args[-1] if r.args else UNKNOWN,
     "contextlib.nullcontext": _identity, "contextlib.closing": _identity, "builtins.super": _super,

@@ -23,6 +23,7 @@ from toolchain.scan.evaluate.patterns import bind_pattern
 from toolchain.scan.evaluate.subscripts import get_item, set_attribute, set_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
+    Carrier,
     Class,
     Const,
     Function,
@@ -138,7 +139,7 @@ def _annotated(it: Interpreter, node: ast.AnnAssign) -> Signal:
     if node.value is not None:
         assign(it, node.target, evaluate(it, node.value))
     elif isinstance(node.target, ast.Name) and it.frame.kind == "class":
-        it.frame.parameters |= {node.target.id}
+        it.frame.parameters += (node.target.id,)
     return None
 
 
@@ -177,8 +178,11 @@ def _for(it: Interpreter, node: ast.For | ast.AsyncFor) -> Signal:
     source = _iterated(it, evaluate(it, node.iter), node)
     items = elements(source)
     if items is not None and 0 < len(items) <= UNROLL and worth_unrolling(it, items):
+        start = it.fuel
         for item in items:
             it.burn(2)
+            if start - it.fuel > _LOOP_STEPS:
+                return _give_up(it, node)
             assign(it, node.target, item)
             signal = execute(it, node.body)
             if signal == "break":
@@ -205,8 +209,22 @@ def _iterated(it: Interpreter, value: Value, node: ast.AST) -> Value:
     return value
 
 
+_LOOP_STEPS = 60_000
+
+
+def _give_up(it: Interpreter, node: ast.For | ast.AsyncFor | ast.While) -> Signal:
+    """A loop that takes too long: what it binds is not known, which every dynamic sink treats as dangerous."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            it.frame.set(part.id, UNKNOWN)
+    return execute(it, node.orelse)
+
+
 def _while(it: Interpreter, node: ast.While) -> Signal:
-    for _ in range(UNROLL):
+    start = it.fuel
+    for _ in range(8 if isinstance(node.test, ast.Constant) and not it.stack else UNROLL):
+        if start - it.fuel > _LOOP_STEPS:
+            return _give_up(it, node)
         truth = is_true(evaluate(it, node.test))
         if truth is False:
             return execute(it, node.orelse)
@@ -236,7 +254,7 @@ def _try(it: Interpreter, node: Any) -> Signal:
             evaluate(it, handler.type)
         it.frame.push()
         if handler.name:
-            it.frame.set(handler.name, UNKNOWN)
+            it.frame.set(handler.name, join([*it.raised[-4:], UNKNOWN]))
         execute(it, handler.body)
         outcomes.append(it.frame.pop())
     if outcomes:
@@ -295,7 +313,7 @@ def _class(it: Interpreter, node: ast.ClassDef) -> Signal:
     keywords = {keyword.arg: evaluate(it, keyword.value) for keyword in node.keywords}
     frame = Frame("class", it.frame.module, it.frame)
     frame.set("__qualname__", Const(node.name))
-    made = Class(node.name, frame, bases, it.module.name)
+    made = Class(node.name, frame, bases, it.module.name, meta=keywords.get("metaclass"))
     first = len(it.module.functions)
     with it.inside(frame, it.module, Activation()):
         execute(it, node.body)
@@ -365,7 +383,9 @@ def _nonlocal(it: Interpreter, node: ast.Nonlocal) -> Signal:
 def _raise(it: Interpreter, node: ast.Raise) -> Signal:
     for part in (node.exc, node.cause):
         if part is not None:
-            evaluate(it, part)
+            value = evaluate(it, part)
+            if isinstance(value, (Carrier, Instance)):
+                it.raised.append(value)
     return "return" if it.activation.concrete and it.frame.kind == "function" and not it.shadow else None
 
 

@@ -12,6 +12,7 @@ from toolchain.scan.evaluate.folding import NotKnown, concrete, fold
 from toolchain.scan.evaluate.pure import LIMIT
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
+    Carrier,
     Class,
     Const,
     Dunder,
@@ -59,6 +60,8 @@ def _item(it: Interpreter, value: Value, key: Value, node: ast.AST) -> Value:
         return _of_namespace(it, value, key, node)
     if isinstance(value, Ref):
         return _of_ref(it, value, key, node)
+    if isinstance(value, Carrier):
+        return join((*value.held, value))
     if isinstance(value, Dunder):
         return _of_dunder(it, value, key, node)
     if isinstance(value, (Instance, Class)):

@@ -135,6 +135,7 @@ class Class(Value):
     bases: list[Value]
     module: str
     instance: Instance | None = None
+    meta: Value | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -185,6 +186,13 @@ class Dunder(Value):
 
     kind: str
     trail: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Carrier(Value):
+    """What something outside made of values that open doors: any part of it may be one of them."""
+
+    held: tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
