@@ -1,4 +1,8 @@
-"""Bytecode for unpacked wheels: one piece for each wheel piece and interpreter, in the cache."""
+"""Bytecode for unpacked wheels: one piece for each wheel piece and base distribution, in the cache.
+
+Its interpreter is that of the distribution, which the user may have named: another distribution's images must not
+run what it wrote, since nothing checks bytecode against its source.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,8 @@ class Bytecode:
 
     def _path(self, fragment: Fragment, base: BaseImage) -> Path:
         compiler = sha256_bytes(PROGRAM.encode())
-        key = sha256_json(["bytecode", LAYOUT_VERSION, fragment.key, base.target.python, compiler, _CHUNK_BYTES])
+        maker = [base.source_id, base.target.python, compiler, _CHUNK_BYTES]
+        key = sha256_json(["bytecode", LAYOUT_VERSION, fragment.key, *maker])
         return self._cache.root / "bytecode" / key[:2] / f"{key}.tar"
 
     def _write(self, fragment: Fragment, path: Path, base: BaseImage, results: Iterator[bytes]) -> None:

@@ -82,7 +82,7 @@ def prune(cache: Cache, *, keep_bytes: int = LIMIT_BYTES, unused_seconds: float 
     """Remove what was not used for ``unused_seconds``, then the least recently used until ``keep_bytes`` are left.
 
     What was used within the last hour stays, unless ``keep_bytes`` is 0: that empties the cache but for files
-    that a running process holds open.
+    that a running process holds open, or that a process left unfinished within the last minute.
     """
     cache.sweep()
     now = time.time()

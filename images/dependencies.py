@@ -1,21 +1,24 @@
 """The dependency layer: the pieces of a lock's wheels and their bytecode, one after the other.
 
 The layer is a list of files, not a file: its tar exists only as a stream, so 300 MB of libraries lie in the cache
-once however many plugins use them. Its digest is kept under a key of (lock, root, interpreter, versions of
-installer and layout); the base's id is not in the key, since nothing in the layer depends on it.
+once however many plugins use them. Its digest is kept under a key of (lock, root, the base's distribution,
+versions of installer and layout). The base's id is not in the key: it changes with our runtime, and nothing in the
+layer depends on that. The distribution is, since its interpreter made the bytecode.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 from images.base.model import BaseImage
 from images.bytecode import Bytecode
+from images.collisions import collisions, refuse_stand_ins
 from images.files import Cache, touch
-from images.fragments import Fragment, Fragments
+from images.fragments import Fragments
 from images.image_config import Layer, layer_of
 from images.layout import LAYOUT_VERSION
 from images.overlaps import joined
@@ -40,10 +43,11 @@ class Wanted(Protocol):
 
 
 class DependencyLayers:
-    """Dependency layers in the cache."""
+    """Dependency layers for ``base`` in the cache."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, base: BaseImage) -> None:
         self._cache = cache
+        self._base = base
         self._store = WheelStore(cache)
         self._fragments = Fragments(cache)
         self._bytecode = Bytecode(cache)
@@ -65,6 +69,12 @@ class DependencyLayers:
             parts = (_opening(root), *pieces, END)
         return Layer(role, content["diff_id"], content["size"], parts)
 
+    def collisions(self, lock: Lock, root: str) -> list[str]:
+        """What collides in a layer that is on record, as ``collisions.collisions`` says it."""
+        with suppress(OSError, ValueError):
+            return [str(line) for line in json.loads(self._record(lock, root).read_bytes())["collisions"]]
+        return []
+
     def fetch(self, lock: Lock, progress: Progress | None = None) -> tuple[dict[str, Path], int]:
         """The lock's wheels in the store by SHA-256, and the bytes that had to come over the network."""
         fetched = self._store.fetch(lock.wheels, progress)
@@ -75,28 +85,31 @@ class DependencyLayers:
         wanted: Sequence[Wanted],
         wheels: dict[str, Path],
         engine: ContainerEngine,
-        base: BaseImage,
         say: Callable[[str], None],
     ) -> None:
-        """Unpack and compile the pieces of several layers in one container; ``make`` then finds them."""
+        """Unpack and compile the pieces of several layers in one container; ``make`` then finds them.
+
+        Raises ``DependencyFault`` for a refused wheel and for one that stands in for the platform's packages.
+        """
         say(f"unpacking {sum(len(entry.lock.wheels) for entry in wanted)} wheels")
         pieces = [self._fragments.unpack(wheels, entry.lock.wheels, entry.root) for entry in wanted]
+        for group in pieces:
+            refuse_stand_ins(group)
         say("compiling bytecode")
-        self._bytecode.compile([fragment for group in pieces for fragment in group], engine, base)
+        self._bytecode.compile([fragment for group in pieces for fragment in group], engine, self._base)
 
     def make(
         self,
         wanted: Wanted,
         wheels: dict[str, Path],
         engine: ContainerEngine,
-        base: BaseImage,
         say: Callable[[str], None],
     ) -> Layer:
         """Unpack, compile and join. Raises ``DependencyFault`` for a refused wheel, and the engine's errors."""
         say(f"unpacking {len(wanted.lock.wheels)} wheels")
         fragments = self._fragments.unpack(wheels, wanted.lock.wheels, wanted.root)
         say("compiling bytecode")
-        compiled = self._bytecode.compile(fragments, engine, base)
+        compiled = self._bytecode.compile(fragments, engine, self._base)
         files = [file for fragment, code in zip(fragments, compiled, strict=True) for file in (fragment.tar, code)]
         say("hashing")
         pieces = joined(files)
@@ -127,21 +140,9 @@ class DependencyLayers:
         return not intact
 
     def _record(self, lock: Lock, root: str) -> Path:
-        key = sha256_json(["dependencies", LAYOUT_VERSION, _INSTALLER, lock.digest, root, lock.target.python])
+        made_by = [_INSTALLER, self._base.source_id, lock.target.python]
+        key = sha256_json(["dependencies", LAYOUT_VERSION, *made_by, lock.digest, root])
         return self._cache.root / "layers" / f"{key}.json"
-
-
-def collisions(fragments: Sequence[Fragment]) -> list[str]:
-    """Files that two wheels bring with different bytes; the later by name wins, in every build alike."""
-    owners: dict[str, tuple[str, str]] = {}
-    found = []
-    for fragment in fragments:
-        for path, digest in fragment.digests.items():
-            owner = owners.get(path)
-            if owner is not None and owner[1] != digest:
-                found.append(f"{path} comes from {owner[0]} and from {fragment.wheel.name}: the latter is kept")
-            owners[path] = (fragment.wheel.name, digest)
-    return found
 
 
 def _opening(root: str) -> bytes:

@@ -8,12 +8,29 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from images.faults import EngineDiskFull, RegistryUnreachable
 from toolchain.core.containers.faults import engine_errors
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
 
 # An engine is silent while it unpacks: 300 MB took 2 s here, and a slow disk may need a hundred times that.
 _PATIENCE: Final = 900.0
+# What engines say of a registry that they could not reach: Go's words for it, and ours.
+_UNREACHABLE: Final = (
+    "dial tcp",
+    "no such host",
+    "connection refused",
+    "connection reset",
+    "is unreachable",
+    "no route to host",
+    "timeout",
+    "timed out",
+    "awaiting headers",
+    "waiting for connection",
+    "proxyconnect",
+    ": eof",
+    "nothing came for",
+)
 
 
 def inspect_image(engine: ContainerEngine, reference: str) -> dict[str, Any] | None:
@@ -49,13 +66,22 @@ def build_image(engine: ContainerEngine, context: Iterable[bytes], tag: str, **p
 def pull_image(engine: ContainerEngine, reference: str, architecture: str, silence: float) -> None:
     """Let the engine pull ``reference``.
 
-    Raises ``EngineRefused``, also when nothing comes for ``silence`` seconds.
+    Raises ``RegistryUnreachable``, also when nothing comes for ``silence`` seconds, and ``EngineRefused`` for what
+    else went wrong.
     """
     # A colon after the last slash separates a tag; one before it, a registry's port.
     named = ":" in reference.rpartition("/")[2] or "@" in reference
     parameters = {"fromImage": reference, "platform": f"linux/{architecture}"}
     parameters = parameters if named else {**parameters, "tag": "latest"}
-    _post(engine, _Call("images/create", "pull an image", parameters, None, silence))
+    try:
+        _post(engine, _Call("images/create", "pull an image", parameters, None, silence))
+    except EngineDiskFull:
+        raise
+    except EngineRefused as refusal:
+        words = refusal.message.lower()
+        if any(mark in words for mark in _UNREACHABLE):
+            raise RegistryUnreachable(refusal.message, remedy=refusal.remedy) from refusal
+        raise
 
 
 def remove_image(engine: ContainerEngine, image: str) -> bool:
@@ -132,7 +158,7 @@ def _last_words(events: list[dict[str, Any]]) -> str:
 def _refusal(doing: str, words: str) -> EngineRefused:
     words = " ".join(words.split())
     if "no space left" in words.lower():
-        return EngineRefused(
+        return EngineDiskFull(
             f"could not {doing}: the engine's disk is full",
             remedy="free some space (`docker system df`) and try again",
         )

@@ -6,17 +6,28 @@ import os
 from pathlib import Path
 from typing import Final
 
+from images.faults import StoreUnavailable
+
 _TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 def cache_directory() -> Path:
-    """``MIXPEEK_CACHE_DIR``, else ``mixpeek`` under ``XDG_CACHE_HOME``, else ``~/.cache/mixpeek``."""
-    if own := os.environ.get("MIXPEEK_CACHE_DIR"):
-        return Path(own).expanduser().absolute()
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg).absolute() / "mixpeek"
-    return Path.home() / ".cache" / "mixpeek"
+    """``MIXPEEK_CACHE_DIR``, else ``mixpeek`` under ``XDG_CACHE_HOME``, else ``~/.cache/mixpeek``.
+
+    The XDG specification has a relative ``XDG_CACHE_HOME`` ignored. Raises ``StoreUnavailable`` for a user without
+    a home.
+    """
+    try:
+        if own := os.environ.get("MIXPEEK_CACHE_DIR"):
+            return Path(own).expanduser().absolute()
+        xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "mixpeek"
+    except RuntimeError as reason:
+        raise StoreUnavailable(
+            f"there is no place for the cache: {reason}",
+            remedy="set MIXPEEK_CACHE_DIR to a folder that you may write, by its whole path",
+        ) from None
 
 
 def index_url() -> str | None:

@@ -1,6 +1,7 @@
 """Files in the cache: written whole or not at all, by one process at a time.
 
-A kill at any moment leaves at most a temporary file that nobody holds a lock on; the next start removes it.
+A kill at any moment leaves at most a temporary file that nobody holds a lock on; a start at least a
+minute later removes it.
 """
 
 from __future__ import annotations
@@ -8,12 +9,16 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from images.faults import disk_faults
+
+# A new file exists for a moment before its writer holds the lock on it.
+_UNLOCKED_SECONDS: Final = 60.0
 
 
 class Cache:
@@ -84,10 +89,13 @@ class Cache:
         self._lock_path(name).unlink(missing_ok=True)
 
     def sweep(self) -> int:
-        """Remove temporary files whose writer is gone; returns how many."""
+        """Remove temporary files whose writer is gone for a minute; returns how many."""
         removed = 0
+        written_before = time.time() - _UNLOCKED_SECONDS
         for path in self.folder("tmp").iterdir():
             with suppress(OSError), path.open("rb") as stream:
+                if os.fstat(stream.fileno()).st_mtime > written_before:
+                    continue
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
                 removed += 1

@@ -26,6 +26,8 @@ _WORKERS: Final = 4
 # Test suites are never imported by a user of the package, and are 60% of the source of pandas. Of pygments' 500
 # lexers, which pytest brings, hardly one is: compiling them all took 0.6 s.
 _UNCOMPILED: Final = frozenset({"tests", "test", "lexers"})
+# A larger file in bin/ is a program, without a line that names an interpreter, and is not held in memory.
+_SCRIPT_LIMIT: Final = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -110,22 +112,21 @@ class _Writer:
         return self._sources, digests
 
     def _put_file(self, wheel: Wheel, file: WheelFile, name: str) -> str:
-        if file.path.startswith("bin/") and file.executable:
+        size = file.entry.file_size
+        if file.path.startswith("bin/") and file.executable and size <= _SCRIPT_LIMIT:
             data = _with_our_interpreter(wheel.read(file))
             self._put(file_entry(name, data, executable=True))
             return hashlib.sha256(data).hexdigest()
-        size = file.entry.file_size
         self._put(file_header(name, size, executable=file.executable))
         if _is_compiled(file.path):
             self._sources.append((name, self._position, size))
-        if file.sha256 is None:
-            data = wheel.read(file)
-            self._put(data + padding(size))
-            return hashlib.sha256(data).hexdigest()
+        digest = hashlib.sha256()
         for chunk in wheel.chunks(file):
+            if file.sha256 is None:
+                digest.update(chunk)
             self._put(chunk)
         self._put(padding(size))
-        return file.sha256
+        return file.sha256 or digest.hexdigest()
 
     def _put(self, data: bytes) -> None:
         self._stream.write(data)

@@ -8,6 +8,7 @@ from pathlib import Path
 from images.base import BaseImage
 from images.build_phases import Phases
 from images.cache import prune
+from images.collisions import note
 from images.dependencies import DependencyLayers
 from images.files import Cache
 from images.image_config import Layer
@@ -29,9 +30,8 @@ class Installer:
 
     def __init__(self, cache: Cache, engine: ContainerEngine, base: BaseImage, phases: Phases) -> None:
         self._cache = cache
-        self._layers = DependencyLayers(cache)
+        self._layers = DependencyLayers(cache, base)
         self._engine = engine
-        self._base = base
         self._phases = phases
 
     def install(self, wanted: tuple[Installation, ...]) -> tuple[Layer, ...]:
@@ -43,7 +43,9 @@ class Installer:
         for name in ("fetch", "dependencies"):
             with self._phases.run(name) as phase:
                 phase.cached = True
-                phase.bytes = sum(layer.size for layer in layers) if name == "dependencies" else 0
+                if name == "dependencies":
+                    phase.bytes = sum(layer.size for layer in layers)
+                    phase.note = self._note(wanted)
         return tuple(layers)
 
     def repair(self, wanted: tuple[Installation, ...], layers: tuple[Layer, ...]) -> tuple[Layer, ...] | None:
@@ -54,6 +56,9 @@ class Installer:
             self._layers.discard_damaged(entry.lock, layer, entry.root) for entry, layer in pairs if layer.parts
         ]
         return self._made(wanted) if missing or any(damaged) else None
+
+    def _note(self, wanted: tuple[Installation, ...]) -> str:
+        return note([line for entry in wanted for line in self._layers.collisions(entry.lock, entry.root)])
 
     def _made(self, wanted: tuple[Installation, ...]) -> tuple[Layer, ...]:
         wheels: dict[str, Path] = {}
@@ -66,10 +71,9 @@ class Installer:
                 phase.bytes += downloaded
             phase.cached = phase.bytes == 0
         with self._phases.run("dependencies") as phase:
-            self._layers.prepare(wanted, wheels, self._engine, self._base, phase.advance)
-            layers = [
-                self._layers.make(entry, wheels, self._engine, self._base, phase.advance) for entry in wanted
-            ]
+            self._layers.prepare(wanted, wheels, self._engine, phase.advance)
+            layers = [self._layers.make(entry, wheels, self._engine, phase.advance) for entry in wanted]
             phase.bytes = sum(layer.size for layer in layers)
+            phase.note = self._note(wanted)
         prune(self._cache)
         return tuple(layers)

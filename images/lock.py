@@ -59,13 +59,26 @@ def resolve(  # noqa: PLR0913 - each is a part of the question
         raise DependencyFault(first.message, where=_place(first.file, first.line), remedy=first.remedy)
     lines = sorted({*requirements.lines, *platform})
     kept = cache.root / "locks-resolved" / f"{_key(lines, target, accelerator)}.toml"
-    if not upgrade and kept.is_file():
-        touch(kept)
-        return Resolution(parse_pylock(kept.read_text(encoding="utf-8"), target), cached=True)
+    if not upgrade and (known := _known(kept, target)):
+        return Resolution(known, cached=True)
     text = _run_resolver(lines, requirements, target, cache)
     lock = parse_pylock(text, target)
     cache.write(kept, text.encode())
     return Resolution(lock, cached=False)
+
+
+def _known(kept: Path, target: Target) -> Lock | None:
+    """The lock at ``kept``; ``None`` without one, and for one that a disk damaged, which then goes."""
+    if not kept.is_file():
+        return None
+    try:
+        lock = parse_pylock(kept.read_text(encoding="utf-8"), target)
+    except (OSError, UnicodeDecodeError, DependencyFault):
+        # It was read once before it was kept, so this says nothing about the plugin.
+        kept.unlink(missing_ok=True)
+        return None
+    touch(kept)
+    return lock
 
 
 def _place(file: str | None, line: int | None) -> str | None:

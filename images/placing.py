@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from images.engine_calls import inspect_image, load_archive
+from images.faults import EngineDiskFull
 from images.image_archive import docker_archive, oci_archive
 from images.image_config import RUN_KEYS, ImageConfig
 from images.layout import LABEL_IMAGE
@@ -59,10 +60,10 @@ def place(engine: ContainerEngine, order: Order) -> Placed:
         try:
             if placed := _attempt(engine, order, route):
                 return placed
+        except EngineDiskFull:
+            raise
         except EngineRefused as refusal:
             refusals.append(refusal)
-            if "disk is full" in refusal.message:
-                break
     raise (
         refusals[-1]
         if refusals

@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 from images.base.catalogue import Accelerator
 from images.environment import index_url
 from images.layout import PLATFORM_REQUIREMENTS
-from images.pylock import Lock, parse_pylock
+from images.pylock import Lock, LockedWheel, parse_pylock, url_filename
 from images.requirements import RequirementSet
 from images.target import Target
-from images.toml import TomlFault, read_toml
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import PluginFault
+from toolchain.core.toml import parse_toml
 
 FILENAMES: Final[Mapping[Accelerator, str]] = {"cpu": "pylock.cpu.toml", "cuda": "pylock.cuda.toml"}
-_PUBLIC_FILES: Final = frozenset({"files.pythonhosted.org"})
+_PUBLIC_FILES: Final = frozenset({("https", "files.pythonhosted.org")})
 _TABLE: Final = re.compile(r"\n*\[tool\.mixpeek\]\n(?:[^\[\n][^\n]*\n)*")
 
 
@@ -49,8 +49,8 @@ def read(text: str | None, requirements: RequirementSet, target: Target, file: s
     if text is None:
         raise _stale("there is no lock", file)
     try:
-        table: Any = read_toml(text).get("tool", {}).get("mixpeek", {})
-    except (TomlFault, AttributeError):
+        table: Any = parse_toml(text.encode()).get("tool", {}).get("mixpeek", {})
+    except (ValueError, AttributeError):
         raise _stale("the lock is not valid TOML", file) from None
     if not isinstance(table, dict) or table.get("requirements") != _question(requirements):
         raise _stale("the requirements have changed since the lock was made", file)
@@ -58,16 +58,32 @@ def read(text: str | None, requirements: RequirementSet, target: Target, file: s
     if changed := [key for key, value in expected.items() if table.get(key) != value]:
         raise _stale(f"the lock is for another {' and '.join(changed)}", file)
     lock = parse_pylock(text, target)
-    hosts = _index_hosts()
-    if strangers := [wheel.name for wheel in lock.wheels if urlsplit(wheel.url).hostname not in hosts]:
+    places = _index_places()
+    if strangers := [wheel.name for wheel in lock.wheels if _place(wheel) not in places]:
         raise _stale(f"the lock takes {', '.join(strangers[:3])} from outside the package index", file)
+    if renamed := [wheel.filename for wheel in lock.wheels if url_filename(wheel.url) != wheel.filename]:
+        raise _stale(f"the lock takes {renamed[0]} from the address of another file", file)
     return lock
 
 
-def _index_hosts() -> frozenset[str | None]:
-    """Where the index in use keeps its files: the public one has a host for them, others serve them themselves."""
+def _place(wheel: LockedWheel) -> tuple[str, str | None]:
+    try:
+        parts = urlsplit(wheel.url)
+    except ValueError:
+        return "", None
+    return parts.scheme, parts.hostname
+
+
+def _index_places() -> frozenset[tuple[str, str | None]]:
+    """Scheme and host of the index's files: the public one has a host for them, others serve them themselves.
+
+    Plain HTTP is no place unless the user's own index is reached by it.
+    """
     index = index_url()
-    return frozenset({urlsplit(index).hostname}) if index else _PUBLIC_FILES
+    if not index:
+        return _PUBLIC_FILES
+    parts = urlsplit(index)
+    return frozenset({(parts.scheme, parts.hostname), ("https", parts.hostname)})
 
 
 def _question(requirements: RequirementSet) -> str:

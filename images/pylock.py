@@ -10,11 +10,13 @@ from urllib.parse import unquote, urlsplit
 
 from images.layout import PRIVATE_NAMES
 from images.target import Target
-from images.toml import TomlFault, read_toml
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import DependencyFault
+from toolchain.core.toml import parse_toml
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+# The longest name that a file system takes; a name lists its tags, which multiply.
+_FILENAME_LIMIT: Final = 255
 _UPGRADE: Final = "make a new lock with `mixpeek plugin build --upgrade`"
 
 
@@ -53,8 +55,8 @@ class Lock:
 def parse_pylock(text: str, target: Target) -> Lock:
     """The lock in ``text``. Raises ``DependencyFault`` for anything but wheels with hashes that fit ``target``."""
     try:
-        document = read_toml(text)
-    except TomlFault as reason:
+        document = parse_toml(text.encode())
+    except ValueError as reason:
         raise DependencyFault(f"the lock is not valid TOML: {reason}", remedy=_UPGRADE) from None
     if str(document.get("lock-version", "")).split(".")[0] != "1":
         raise DependencyFault("the lock has a version that we do not read", remedy=_UPGRADE)
@@ -62,6 +64,8 @@ def parse_pylock(text: str, target: Target) -> Lock:
     if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
         raise DependencyFault("the lock holds no list of packages", remedy=_UPGRADE)
     wheels = [_wheel(package, target) for package in packages if _applies(package, target)]
+    if len({wheel.name for wheel in wheels}) < len(wheels):
+        raise DependencyFault("the lock names a package twice", remedy=_UPGRADE)
     return Lock(tuple(sorted(wheels, key=lambda wheel: wheel.name)), target, text)
 
 
@@ -71,7 +75,10 @@ def _applies(package: dict[str, Any], target: Target) -> bool:
         return True
     from packaging.markers import Marker
 
-    return Marker(str(marker)).evaluate(target.marker_environment)
+    try:
+        return Marker(str(marker)).evaluate(target.marker_environment)
+    except (ValueError, RecursionError, KeyError) as reason:
+        raise DependencyFault(f"the lock has a marker that cannot be read: {reason}", remedy=_UPGRADE) from None
 
 
 def _wheel(package: dict[str, Any], target: Target) -> LockedWheel:
@@ -83,7 +90,8 @@ def _wheel(package: dict[str, Any], target: Target) -> LockedWheel:
             f"a dependency asks for {name!r}, which belongs to the platform and is not installed from an index",
             remedy="find out which requirement asks for it (`uv tree`) and replace that one",
         )
-    entries = [entry for entry in package.get("wheels", []) if isinstance(entry, dict)]
+    wheels = package.get("wheels", [])
+    entries = [entry for entry in wheels if isinstance(entry, dict)] if isinstance(wheels, list) else []
     best = _best([_candidate(name, package, entry) for entry in entries], target)
     if best is None:
         version = package.get("version", "")
@@ -96,16 +104,26 @@ def _wheel(package: dict[str, Any], target: Target) -> LockedWheel:
 
 def _candidate(name: str, package: dict[str, Any], entry: dict[str, Any]) -> LockedWheel:
     url = str(entry.get("url", ""))
-    parts = urlsplit(url)
-    sha256 = str((entry.get("hashes") or {}).get("sha256", ""))
-    filename = str(entry.get("name") or unquote(parts.path.rpartition("/")[2]))
-    if parts.scheme not in ("https", "http") or not _SHA256.fullmatch(sha256):
+    hashes = entry.get("hashes")
+    sha256 = str(hashes.get("sha256", "")) if isinstance(hashes, dict) else ""
+    filename = str(entry.get("name") or url_filename(url))
+    if not url.startswith(("https://", "http://")) or not _SHA256.fullmatch(sha256):
         raise DependencyFault(
             f"the lock names no address with a SHA-256 for {name}",
             remedy="build from an index that gives hashes, or make a new lock",
         )
     size = entry.get("size", 0)
-    return LockedWheel(name, str(package.get("version", "")), filename, url, sha256, int(size))
+    if type(size) is not int or size < 0:
+        raise DependencyFault(f"the lock's size of {filename} is no number of bytes", remedy=_UPGRADE)
+    return LockedWheel(name, str(package.get("version", "")), filename, url, sha256, size)
+
+
+def url_filename(url: str) -> str:
+    """The last part of the path of ``url``, unquoted; empty for what is no address."""
+    try:
+        return unquote(urlsplit(url).path.rpartition("/")[2])
+    except ValueError:
+        return ""
 
 
 def _best(candidates: Iterable[LockedWheel], target: Target) -> LockedWheel | None:
@@ -114,11 +132,14 @@ def _best(candidates: Iterable[LockedWheel], target: Target) -> LockedWheel | No
 
     ranked: list[tuple[int, str, LockedWheel]] = []
     for wheel in candidates:
+        if len(wheel.filename) > _FILENAME_LIMIT:
+            continue
         try:
             name, version, _, tags = parse_wheel_filename(wheel.filename)
+            fits = name == wheel.name and version == Version(wheel.version)
         except (InvalidWheelFilename, InvalidVersion):
             continue
-        if name != wheel.name or version != Version(wheel.version):
+        if not fits:
             continue  # a lock that calls one package by another's name is no lock of an index
         fitting = [target.ranks[tag] for tag in tags if tag in target.ranks]
         if fitting:

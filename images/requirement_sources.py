@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from images.toml import TomlFault, read_toml
 from toolchain.core.findings import Finding, error
+from toolchain.core.toml import parse_toml
 
 _SIZE_LIMIT: Final = 1 << 20
 _COMMENT: Final = re.compile(r"(^|\s)#.*$")
@@ -53,8 +53,8 @@ def read_pyproject(root: Path) -> Read:
     if not text:
         return [], problems
     try:
-        document = read_toml(text)
-    except TomlFault as reason:
+        document = parse_toml(text.encode())
+    except ValueError as reason:
         message = f"pyproject.toml is not valid TOML: {reason}"
         return [], [error("requirements.file", message, "correct the file, or remove it", file=name)]
     project = document.get("project", {})

@@ -7,6 +7,7 @@ use. So an image that some build returned in the last half minute is only noted,
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -44,14 +45,19 @@ class Retired:
             return
         now = time.time()
         for note in self._waiting.iterdir():
-            handed_out = self._in_use / note.name
-            last = handed_out.stat().st_mtime if handed_out.exists() else 0.0
-            if now - last < _GRACE_SECONDS:
-                continue
-            gone = remove_image(self._engine, f"sha256:{note.name}")
-            if gone or now - note.stat().st_mtime > _FORGET_SECONDS:
-                note.unlink(missing_ok=True)
-                handed_out.unlink(missing_ok=True)
+            # Another command on this cache settles the same notes.
+            with suppress(FileNotFoundError):
+                self._settle_one(note, now)
+
+    def _settle_one(self, note: Path, now: float) -> None:
+        handed_out = self._in_use / note.name
+        last = handed_out.stat().st_mtime if handed_out.exists() else 0.0
+        if now - last < _GRACE_SECONDS:
+            return
+        gone = remove_image(self._engine, f"sha256:{note.name}")
+        if gone or now - note.stat().st_mtime > _FORGET_SECONDS:
+            note.unlink(missing_ok=True)
+            handed_out.unlink(missing_ok=True)
 
     def _note(self, folder: Path, image: str) -> None:
         self._cache.folder(str(folder.relative_to(self._cache.root)))

@@ -96,6 +96,10 @@ class WheelStore:
                 part.replace(path)
 
 
+class _Stopped(Exception):
+    """Another download failed: this one ends here, and what came of it is continued next time."""
+
+
 class _Counter:
     def __init__(self, progress: Progress | None) -> None:
         self.total = 0
@@ -144,7 +148,7 @@ class _Download:
         headers = {"Range": f"bytes={have}-"} if have else {}
         try:
             with self._client.stream("GET", self._wheel.url, headers=headers) as response:
-                if response.status_code == 416:
+                if have and response.status_code == 416:
                     self._restart()
                     return self._transfer()
                 if response.status_code not in (200, 206):
@@ -163,8 +167,10 @@ class _Download:
         size = self._stream.tell()
         limit = self._wheel.size or _SIZE_LIMIT
         for chunk in response.iter_bytes(_CHUNK):
+            if self._counter.stopped:
+                raise _Stopped
             size += len(chunk)
-            if size > limit or self._counter.stopped:
+            if size > limit:
                 break
             self._stream.write(chunk)
             digest.update(chunk)

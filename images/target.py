@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from toolchain.core.errors import EngineRefused
+
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
@@ -27,7 +29,12 @@ class Target:
 
     @property
     def machine(self) -> str:
-        """Python's name of the architecture (``x86_64``, ``aarch64``)."""
+        """Python's name of the architecture (``x86_64``, ``aarch64``). Raises ``EngineRefused`` for any other."""
+        if self.architecture not in MACHINES:
+            raise EngineRefused(
+                f"the engine runs on {self.architecture}, and images are made for {' and '.join(MACHINES)} only",
+                remedy="name an engine on one of these with DOCKER_HOST",
+            )
         return MACHINES[self.architecture]
 
     @property

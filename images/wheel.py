@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ _SIZE_LIMIT: Final = 8 << 30
 _RATIO_LIMIT: Final = 100
 _RATIO_FREE: Final = 64 << 20  # tables of zeros compress well: a ratio alone condemns nothing small
 _NAME_LIMIT: Final = 1024
+_RECORD_LIMIT: Final = 32 << 20  # 320 bytes for each of the largest count of files
 _CHUNK: Final = 1 << 20
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNRECORDED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
@@ -64,7 +66,7 @@ class Wheel:
                         break
                     digest.update(chunk)
                     yield chunk
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError) as reason:
+        except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, ValueError, EOFError) as reason:
             raise self._refusal(f"{file.path} is damaged: {reason}") from reason
         if size != file.entry.file_size:
             raise self._refusal(f"{file.path} has another length than its table of contents says")
@@ -72,11 +74,14 @@ class Wheel:
             raise self._refusal(f"{file.path} differs from the digest in its RECORD")
 
     def read(self, file: WheelFile) -> bytes:
-        """The file's bytes in one piece, checked as ``chunks`` does."""
+        """The bytes of a file that is known to be small in one piece, checked as ``chunks`` does."""
         return b"".join(self.chunks(file))
 
     def _entries(self) -> list[zipfile.ZipInfo]:
-        entries = [entry for entry in self._archive.infolist() if not entry.is_dir()]
+        listed = self._archive.infolist()
+        if any(not entry.filename or entry.header_offset < 0 for entry in listed):
+            raise self._refusal("its table of contents is damaged")
+        entries = [entry for entry in listed if not entry.is_dir()]
         packed = sum(entry.compress_size for entry in entries)
         unpacked = sum(entry.file_size for entry in entries)
         if len(entries) > _COUNT_LIMIT:
@@ -110,14 +115,18 @@ class Wheel:
         tables = [entry for entry in tables if entry.filename.count("/") == 1]
         if len(tables) != 1:
             raise self._refusal(f"it has {len(tables)} RECORD files where one is needed")
+        if tables[0].file_size > _RECORD_LIMIT:
+            raise self._refusal(f"its RECORD is larger than {_RECORD_LIMIT >> 20} MiB")
         folder = tables[0].filename.rpartition("/")[0]
         table = WheelFile(tables[0].filename, tables[0], executable=False, sha256=None)
         try:
-            text = self.read(table).decode()
+            rows = list(csv.reader(self.read(table).decode().splitlines()))
         except UnicodeDecodeError:
             raise self._refusal("its RECORD is not UTF-8") from None
+        except csv.Error as reason:
+            raise self._refusal(f"its RECORD is no table: {reason}") from None
         record: dict[str, str | None] = {f"{folder}/{name}": None for name in _UNRECORDED}
-        for row in csv.reader(text.splitlines()):
+        for row in rows:
             if len(row) >= 2 and row[0] not in record:
                 record[row[0]] = self._digest(row[0], row[1])
         return record

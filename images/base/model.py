@@ -20,6 +20,7 @@ from images.target import Target
 
 Origin = Literal["pulled", "packages"]
 LABEL_SIZES = LABEL + "base.layer-sizes"
+_NEEDED = frozenset({LABEL_SOURCE, LABEL_SOURCE_ID, LABEL_RECIPE, LABEL_PYTHON, LABEL_GLIBC})
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def from_inspection(tag: str, found: Mapping[str, Any]) -> BaseImage | None:
     sizes = labels.get(LABEL_SIZES, "").split(",")
     origin = labels.get(LABEL_ORIGIN)
     if origin not in ("pulled", "packages") or len(sizes) != len(diff_ids):
+        return None
+    if not labels.keys() >= _NEEDED or not all(size.isdecimal() for size in sizes):
         return None
     architecture = str(found["Architecture"])
     layers = tuple(Layer("base", diff_id, int(size)) for diff_id, size in zip(diff_ids, sizes, strict=True))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from images.base.model import Origin
 from images.base.packages import PACKAGES, SUITE, make_rootfs
 from images.engine_calls import inspect_image, pull_image
+from images.faults import RegistryUnreachable
 from images.files import Cache
 from images.image_config import ImageConfig
 from images.placing import Order, place
@@ -103,7 +104,7 @@ def _asked(engine: ContainerEngine, cache: Cache, wanted: Wanted) -> dict[str, A
         raise EngineRefused("no registry answered in the last day", remedy="refresh the base to ask again")
     try:
         pull_image(engine, wanted.name, wanted.architecture, _SILENCE_SECONDS)
-    except EngineRefused:
+    except RegistryUnreachable:
         cache.write(memory, b"")
         raise
     found = inspect_image(engine, wanted.name)

@@ -12,6 +12,12 @@ else:
 
 
 def parse_toml(data: bytes) -> dict[str, Any]:
-    """The document in ``data``. Raises ``ValueError`` with line and column for what is not TOML in UTF-8."""
-    document: dict[str, Any] = tomllib.loads(data.decode())
+    """The document in ``data``.
+
+    Raises ``ValueError`` for what is not TOML in UTF-8, with line and column, or is nested past any use.
+    """
+    try:
+        document: dict[str, Any] = tomllib.loads(data.decode())
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     return document

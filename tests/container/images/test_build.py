@@ -43,28 +43,20 @@ def test_an_image_runs_its_dependencies_from_bytecode_and_its_code(engine, base,
 
 def test_nothing_changed_costs_two_calls(base, warm, plugin):
     first = plugin.build(warm)
-    seconds = []
-    for _ in range(3):
-        started = time.monotonic()
-        again = plugin.build(warm)
-        seconds.append(time.monotonic() - started)
+    again = plugin.build(warm)
     assert again.id == first.id
     assert again.route == "present"
+    assert [phase.name for phase in again.phases] == ["resolve", "fetch", "dependencies", "code"]
     assert all(phase.cached for phase in again.phases)
-    assert min(seconds) < 0.1
 
 
 def test_a_changed_line_costs_one_partial_load(engine, base, warm, plugin):
     plugin.build(warm)
-    seconds = []
     for number in range(3):
         plugin.write("manifest.py", f"x = {number + 2}\n")
-        started = time.monotonic()
         built = plugin.build(warm)
-        seconds.append(time.monotonic() - started)
         assert built.route == "partial"
-        assert not phases(built)["code"].cached
-    assert min(seconds) < 0.3  # 0.09 s on a quiet machine
+        assert [name for name, phase in phases(built).items() if not phase.cached] == ["code"]
     assert (
         run_inside(engine, built.id, "print(open('/opt/mixpeek/plugin/imagestest/manifest.py').read())") == "x = 4"
     )
@@ -104,10 +96,10 @@ def test_an_engine_without_archives_gets_the_same_layers_by_building(engine, bas
         assert run_inside(engine, built.id, "import os; print(os.getuid())") == "65532"
         assert plugin.build(warm, engine=other).route == "present"
         plugin.write("manifest.py", "x = 5\n")
-        started = time.monotonic()
         changed = plugin.build(warm, engine=other)
-        assert time.monotonic() - started < 1.5  # 0.3 s on a quiet machine
         assert changed.id != built.id
+        assert changed.route == "build"
+        assert [name for name, phase in phases(changed).items() if not phase.cached] == ["code"]
     finally:
         for image in engine.client.api.images(name="mixpeek/step"):
             remove(engine, image["RepoTags"][0])
@@ -149,9 +141,7 @@ def test_a_damaged_piece_is_made_again(engine, base, fresh, plugin):
 
 def test_another_dependency_costs_that_dependency(base, warm, plugin):
     plugin.build(warm)
-    started = time.monotonic()
     built = plugin.build(warm, "pluggy")
-    assert time.monotonic() - started < 10  # 3 s on a quiet machine, the load alone
     assert phases(built)["fetch"].bytes < 1_000_000
 
 

@@ -1,7 +1,5 @@
 """The same builds on podman: other store, other archive, the same image."""
 
-import time
-
 import pytest
 
 from images.base import ensure_base
@@ -36,9 +34,7 @@ def test_the_image_is_the_same_and_a_change_costs_one_partial_load(engine, podma
     assert run_inside(podman, built.id, program) == "3"
     assert plugin.build(warm, with_tests=True).route == "present"
     plugin.write("manifest.py", "x = 7\n")
-    started = time.monotonic()
     changed = plugin.build(warm, with_tests=True)
-    assert time.monotonic() - started < 1.0  # 0.06 s on a quiet machine
     assert changed.route == "partial"
     assert all(phases(changed)[name].cached for name in ("resolve", "fetch", "dependencies"))
 

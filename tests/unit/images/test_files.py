@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 import threading
 
 import pytest
@@ -57,8 +58,11 @@ def test_other_errors_keep_their_nature(tmp_path):
 
 
 def test_the_sweep_takes_what_a_dead_writer_left_and_no_more(cache):
-    (cache.folder("tmp") / "dead").write_bytes(b"half")
+    dead = cache.folder("tmp") / "dead"
+    dead.write_bytes(b"half")
+    os.utime(dead, (1, 1))
     with cache.temporary("alive") as (path, _):
+        os.utime(path, (1, 1))
         assert cache.sweep() == 1
         assert path.exists()
     assert cache.sweep() == 0
@@ -88,3 +92,10 @@ def test_a_lock_file_held_by_another_process_counts(cache):
     with (cache.root / "locks" / "x.lock").open("ab") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         assert cache.is_locked("x")
+
+
+def test_the_sweep_spares_a_file_whose_writer_has_no_lock_yet(cache):
+    opened = cache.folder("tmp") / "opened"
+    opened.touch()
+    assert cache.sweep() == 0
+    assert opened.exists()

@@ -1,14 +1,18 @@
 """A wheel's piece is the same bytes whoever unpacks it, and a tar that means what the wheel meant."""
 
+import hashlib
 import io
 import os
 import tarfile
+from dataclasses import replace
 
 import pytest
 
+from images import fragments as subject
 from images.files import Cache
 from images.fragments import Fragments
 from images.tarball import END
+from images.wheel import Wheel, open_wheel
 from toolchain.core.errors import DownloadCorrupt
 
 ROOT = "/opt/mixpeek/dependencies"
@@ -80,3 +84,16 @@ def test_the_second_time_the_wheel_is_not_needed(cache, make_wheel, locked):
     first = unpack(cache, path, entry)
     path.unlink()
     assert unpack(cache, path, entry) == first
+
+
+def test_a_large_program_is_never_held_whole(cache, make_wheel, locked, monkeypatch):
+    monkeypatch.setattr(subject, "_SCRIPT_LIMIT", 10)
+    program = b"\x7fELF" + bytes(100)
+    path = make_wheel({"demo-1.0.data/scripts/tool": program})
+    with open_wheel(path, path.name) as wheel:
+        tool = next(file for file in wheel.files if file.path == "bin/tool")
+        monkeypatch.setattr(Wheel, "read", lambda *_: pytest.fail("it was read whole"))
+        stream = io.BytesIO()
+        digest = subject._Writer(stream, "opt")._put_file(wheel, replace(tool, sha256=None), "opt/bin/tool")
+    assert program in stream.getvalue()
+    assert digest == hashlib.sha256(program).hexdigest()

@@ -157,3 +157,15 @@ def test_an_index_out_of_reach_is_the_network(resolver, cache, target):
     assert isinstance(fault, NetworkUnavailable)
     assert "Connection refused" in fault.message
     assert "hunter2" not in str(fault)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"\0" * 100, b"\xff\xfe", b'lock-version = "1.0"\n[[packages]]\nname = "pkg"\n']
+)
+def test_a_kept_lock_that_a_disk_damaged_is_resolved_anew(resolver, cache, target, damage):
+    first = resolve(wanted("a"), target, cache)
+    (kept,) = cache.root.glob("locks-resolved/*")
+    kept.write_bytes(damage)
+    again = resolve(wanted("a"), target, cache)
+    assert (again.lock, again.cached) == (first.lock, False)
+    assert resolve(wanted("a"), target, cache).cached

@@ -5,6 +5,7 @@ import pytest
 from images import placing as subject
 from images import retired as retirement
 from images import stepwise
+from images.faults import EngineDiskFull
 from images.image_config import ImageConfig, Layer, layer_of
 from images.placing import Order, matches, place
 from images.retired import Retired
@@ -30,7 +31,7 @@ FOUND = {
 class Engine:
     """Stands for the engine's calls: takes archives that hold what ``needs`` names, or none."""
 
-    def __init__(self, monkeypatch, *, needs=(), builds=True, refusal="no"):
+    def __init__(self, monkeypatch, *, needs=(), builds=True, refusal=EngineRefused):
         self.needs, self.builds, self.refusal = set(needs), builds, refusal
         self.log = []
         self.present = None
@@ -44,7 +45,7 @@ class Engine:
     def load(self, _, archive):
         self.log.append(("load", archive[1]))
         if not self.needs <= archive[1]:
-            raise EngineRefused(self.refusal, remedy="")
+            raise self.refusal("no", remedy="")
         self.present = FOUND
 
     def build(self, _engine, context, tag, **_parameters):
@@ -115,8 +116,8 @@ def test_no_route_left_is_the_engines_refusal(monkeypatch, connection):
 
 
 def test_a_full_disk_ends_the_attempts(monkeypatch, connection):
-    engine = Engine(monkeypatch, needs={"never"}, refusal="could not load: the engine's disk is full")
-    with pytest.raises(EngineRefused, match="disk is full"):
+    engine = Engine(monkeypatch, needs={"never"}, refusal=EngineDiskFull)
+    with pytest.raises(EngineDiskFull):
         place(connection, Order(IMAGE, "x:1", HELD, BELOW))
     assert len(engine.log) == 1
 
@@ -180,3 +181,20 @@ def test_an_image_wanted_again_stays(cache, connection, removed, monkeypatch):
     retired.hand_out("sha256:aa")
     retired.settle()
     assert removed == []
+
+
+def test_notes_that_another_command_settles_are_no_obstacle(cache, connection, monkeypatch):
+    retired = Retired(cache, connection)
+    retired.retire("sha256:aa")
+    retired.retire("sha256:bb")
+    asked = []
+
+    def settled_elsewhere(_, image):
+        asked.append(image)
+        for note in (cache.root / "retired").rglob(image.removeprefix("sha256:")):
+            note.unlink()
+        return False
+
+    monkeypatch.setattr(retirement, "remove_image", settled_elsewhere)
+    retired.settle()
+    assert sorted(asked) == ["sha256:aa", "sha256:bb"]

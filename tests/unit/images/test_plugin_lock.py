@@ -81,3 +81,23 @@ def test_a_private_index_serves_its_own_files(target, wanted, text, monkeypatch)
 def test_a_lock_that_was_edited_to_name_a_place_is_refused(target, wanted, text):
     with pytest.raises(DependencyFault):
         read(text.replace("https://files.pythonhosted.org/", "file:///tmp/"), wanted, target, "f")
+
+
+def test_a_lock_nested_past_any_use_is_stale(target, wanted):
+    with pytest.raises(LockStale, match="not valid TOML"):
+        read(f"x = {'[' * 100_000}", wanted, target, "f")
+
+
+def test_a_file_under_another_files_address_is_refused(target, wanted, text):
+    renamed = text.replace("{ url", '{ name = "pkg-1.0-py3-none-any.whl", url')
+    assert read(renamed, wanted, target, "f")
+    with pytest.raises(LockStale, match="address of another file"):
+        read(renamed.replace("org/pkg-1.0", "org/other-1.0"), wanted, target, "f")
+
+
+def test_plain_http_is_refused_unless_the_users_own_index_speaks_it(target, wanted, text, monkeypatch):
+    plain = text.replace("https://", "http://")
+    with pytest.raises(LockStale, match="outside"):
+        read(plain, wanted, target, "f")
+    monkeypatch.setenv("MIXPEEK_INDEX_URL", "http://files.pythonhosted.org/simple")
+    assert read(plain, wanted, target, "f")

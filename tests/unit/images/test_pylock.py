@@ -90,3 +90,38 @@ def test_the_digest_is_of_what_is_installed_not_of_where_it_lies(target):
     other = parse_pylock(lock(wheel("py3-none-any", "cd" * 32)), target)
     assert one.digest == moved.digest != other.digest
     assert one.digest != parse_pylock(lock(wheel("py3-none-any")), Target("3.11.3", "2.36", "amd64")).digest
+
+
+def packages(entry, extra=""):
+    head = 'lock-version = "1.0"\n[[packages]]\nname = "pkg"\nversion = "1.0"\n'
+    return f"{head}{extra}\nwheels = [{entry}]\n"
+
+
+GOOD = '{ url = "https://index.test/pkg-1.0-py3-none-any.whl", hashes = { sha256 = "' + SHA + '" } }'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        packages(GOOD, 'marker = "sys_platform =="'),
+        packages(GOOD, "marker = \"nonsense == 'x'\""),
+        packages(GOOD, f'marker = "{"(" * 100_000}"'),
+        packages(GOOD, "marker = 7"),
+        packages(GOOD.replace('{ sha256 = "' + SHA + '" }', '["sha256"]')),
+        packages(GOOD.replace("hashes", 'size = "many", hashes')),
+        packages(GOOD.replace("hashes", "size = -1, hashes")),
+        packages(GOOD.replace("hashes", "size = inf, hashes")),
+        packages(GOOD.replace("index.test", "[")),
+        packages(GOOD).replace('version = "1.0"\n\n', 'version = "?"\n\n'),
+        packages(GOOD).replace(f"[{GOOD}]", "7"),
+        packages(GOOD) + packages(GOOD).partition("\n")[2],
+        packages(GOOD.replace("any", ".".join(["any"] * 5000))),
+        f"x = {'[' * 100_000}",
+        "lock-version = \udc80",
+    ],
+    ids=range(15),
+)
+def test_a_malformed_lock_is_refused_in_words(target, text):
+    with pytest.raises(DependencyFault) as caught:
+        parse_pylock(text, target)
+    assert caught.value.remedy

@@ -172,3 +172,30 @@ def test_one_failure_names_itself_and_keeps_the_others(cache, index, wheel):
     with pytest.raises(DownloadCorrupt):
         WheelStore(cache).fetch([wheel, bad])
     assert not WheelStore(cache).path(bad.sha256).exists()
+
+
+def test_a_failure_keeps_what_came_of_the_others(cache, index, wheel):
+    counter = subject._Counter(None)
+    path = WheelStore(cache).path(wheel.sha256)
+    path.parent.mkdir(parents=True)
+
+    def stop_half_way(total):
+        if total >= len(DATA) // 2:
+            counter.stop()
+
+    counter._progress = stop_half_way
+    with subject.open_client() as client, pytest.raises(subject._Stopped):
+        WheelStore(cache)._obtain(client, wheel, counter)
+    kept = path.with_suffix(".part").stat().st_size
+    assert len(DATA) // 2 <= kept < len(DATA)
+    assert WheelStore(cache).fetch([wheel]).downloaded == len(DATA) - kept
+
+
+def test_a_server_that_knows_no_range_at_all_is_given_up(cache, wheel, monkeypatch):
+    transport = httpx.MockTransport(lambda _: httpx.Response(416))
+    monkeypatch.setattr(subject, "open_client", lambda: httpx.Client(transport=transport))
+    path = WheelStore(cache).path(wheel.sha256)
+    path.parent.mkdir(parents=True)
+    path.with_suffix(".part").write_bytes(b"old")
+    with pytest.raises(NetworkUnavailable, match="416"):
+        WheelStore(cache).fetch([wheel])

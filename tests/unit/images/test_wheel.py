@@ -1,7 +1,9 @@
 """A wheel from a stranger: what is refused, and where the rest is put."""
 
+import random
 import stat
 import zipfile
+from contextlib import suppress
 
 import pytest
 
@@ -165,3 +167,33 @@ def test_the_executable_bit_is_kept(make_wheel):
     assert paths(make_wheel(entries=[(entry("demo/run", 0o755), b""), (entry("demo/set", 0o4755), b"")]))[
         "demo/run"
     ]
+
+
+def test_a_record_that_is_no_table_is_refused(make_wheel):
+    refuse(make_wheel(record="x" * 140_000), "RECORD is no table")
+
+
+def test_a_record_too_large_to_hold_is_refused(make_wheel, monkeypatch):
+    monkeypatch.setattr(subject, "_RECORD_LIMIT", 10)
+    refuse(make_wheel(), "RECORD is larger")
+
+
+@pytest.mark.parametrize("damage", [("filename", ""), ("header_offset", -5)])
+def test_a_damaged_table_of_contents_is_refused(make_wheel, damage):
+    path = make_wheel()
+    with zipfile.ZipFile(path) as archive:
+        setattr(archive.infolist()[0], *damage)
+        with pytest.raises(DependencyFault, match="table of contents is damaged"):
+            subject.Wheel(archive, path.name)
+
+
+def test_any_few_bytes_changed_are_refused_or_harmless(make_wheel):
+    path = make_wheel()
+    data, chance = path.read_bytes(), random.Random(7)
+    for _ in range(1000):
+        changed = bytearray(data)
+        for _ in range(chance.choice([1, 1, 3])):
+            changed[chance.randrange(len(changed))] = chance.choice([0, 255, chance.randrange(256)])
+        path.write_bytes(changed)
+        with suppress(DependencyFault):
+            paths(path)

@@ -1,0 +1,64 @@
+"""Files that two wheels of one lock bring with different bytes.
+
+The later by name wins, in every build alike, and silently in every installer: so a package could replace what
+another one brings. For the packages that the guest itself imports that is no accident that we let happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from images.fragments import Fragment
+from toolchain.core.errors import DependencyFault
+
+_SUFFIXES: Final = (".py", ".so")
+# The guest's modules, and the packages that bring them.
+_GUARDED: Final = {
+    "annotated_types": "annotated-types",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "pyarrow": "pyarrow",
+    "pydantic": "pydantic",
+    "pydantic_core": "pydantic-core",
+    "typing_extensions": "typing-extensions",
+}
+
+
+def collisions(fragments: Sequence[Fragment]) -> list[str]:
+    """What collides, one sentence for each Python file or library; the later by name is kept."""
+    owners: dict[str, tuple[str, str]] = {}
+    found = []
+    for fragment in fragments:
+        for path, digest in fragment.digests.items():
+            owner = owners.get(path)
+            if owner is not None and owner[1] != digest and path.endswith(_SUFFIXES):
+                found.append(f"{path} comes from {owner[0]} and from {fragment.wheel.name}: the latter is kept")
+            owners[path] = (fragment.wheel.name, digest)
+    return found
+
+
+def refuse_stand_ins(fragments: Sequence[Fragment]) -> None:
+    """Raises ``DependencyFault`` when a wheel puts a file of its own into a package that the guest imports.
+
+    Beside them too: ``typing_extensions/__init__.py`` is imported before ``typing_extensions.py``.
+    """
+    by_name = {fragment.wheel.name: fragment for fragment in fragments}
+    for fragment in fragments:
+        for path, digest in fragment.digests.items():
+            owner = by_name.get(_GUARDED.get(path.partition("/")[0].partition(".")[0], ""))
+            if owner is None or owner is fragment or owner.digests.get(path) == digest:
+                continue
+            raise DependencyFault(
+                f"{fragment.wheel.filename} brings {path}, in the place of {owner.wheel.filename}, which the"
+                " platform itself imports",
+                remedy=f"do without {fragment.wheel.name}, or choose another version of it",
+            )
+
+
+def note(found: Sequence[str]) -> str:
+    """``found`` for the line of a phase; empty when there is none."""
+    if not found:
+        return ""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"two packages bring one file: {found[0]}{more}"

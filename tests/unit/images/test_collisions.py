@@ -1,0 +1,65 @@
+"""A wheel may not replace what another one brings: told, and refused where the guest itself would import it."""
+
+from pathlib import Path
+
+import pytest
+
+from images.collisions import collisions, note, refuse_stand_ins
+from images.fragments import Fragment
+from images.pylock import LockedWheel
+from toolchain.core.errors import DependencyFault
+
+
+def fragment(name, files):
+    wheel = LockedWheel(name, "1.0", f"{name}-1.0-py3-none-any.whl", "", "", 0)
+    return Fragment(wheel, name, Path(name), (), files)
+
+
+def test_what_differs_is_named_with_both_packages():
+    pieces = [fragment("a", {"x/y.py": "1", "LICENSE": "1"}), fragment("b", {"x/y.py": "2", "LICENSE": "2"})]
+    assert collisions(pieces) == ["x/y.py comes from a and from b: the latter is kept"]
+    assert note(collisions(pieces)).startswith("two packages bring one file: x/y.py comes from a and from b")
+    assert note(["first", "second", "third"]).endswith("first (and 2 more)")
+    assert note([]) == ""
+
+
+def test_equal_files_are_no_collision():
+    assert collisions([fragment("a", {"x/y.py": "1"}), fragment("b", {"x/y.py": "1"})]) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "path"),
+    [
+        ("numpy", "numpy/__init__.py"),
+        ("numpy", "numpy/core/evil.py"),
+        ("numpy", "numpy.cpython-311-x86_64-linux-gnu.so"),
+        ("numpy", "numpy.libs/libopenblas.so"),
+        ("pandas", "pandas/__init__.py"),
+        ("pyarrow", "pyarrow/lib.so"),
+        ("pydantic", "pydantic/main.py"),
+        ("pydantic-core", "pydantic_core/__init__.py"),
+        ("typing-extensions", "typing_extensions.py"),
+        ("typing-extensions", "typing_extensions/__init__.py"),
+        ("annotated-types", "annotated_types/__init__.py"),
+    ],
+)
+@pytest.mark.parametrize("stranger", ["aaa", "zzz"])
+def test_nobody_stands_in_for_what_the_guest_imports(owner, path, stranger):
+    own = f"{owner.replace('-', '_')}/__init__.py"
+    pieces = sorted(
+        [fragment(owner, {own: "1"}), fragment(stranger, {path: "2"})], key=lambda piece: piece.wheel.name
+    )
+    with pytest.raises(DependencyFault) as caught:
+        refuse_stand_ins(pieces)
+    for name in (owner, stranger, path):
+        assert name in caught.value.message
+
+
+@pytest.mark.parametrize("path", ["numpy_financial/__init__.py", "pandas-stubs/x.pyi", "x/numpy/__init__.py"])
+def test_other_names_are_free(path):
+    refuse_stand_ins([fragment("numpy", {"numpy/__init__.py": "1"}), fragment("zzz", {path: "2"})])
+
+
+def test_the_same_file_again_is_no_stand_in():
+    own = {"typing_extensions.py": "1"}
+    refuse_stand_ins([fragment("typing-extensions", own), fragment("zzz", own)])
