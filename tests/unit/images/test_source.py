@@ -10,9 +10,9 @@ from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
 
 UNREACHABLE = [
-    'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host',
-    'Get "https://registry-1.docker.io/v2/": request canceled (Client.Timeout exceeded awaiting headers)',
-    'Get "https://registry-1.docker.io/v2/": EOF',
+    'Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host',
+    'Get "https://registry.example/v2/": request canceled (Client.Timeout exceeded awaiting headers)',
+    'Get "https://registry.example/v2/": EOF',
     "pinging container registry docker.io: dial tcp 1.2.3.4:443: connect: network is unreachable",
     "nothing came for 30 s",
 ]
