@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from images.build import BuildRequest, BuiltImage, build
+from images.layout import PYTEST, plugin_directory
 from images.requirements import RequirementSet
 from sandbox.conversation import Job, Sample
 from sandbox.leftovers import remove_leftovers
@@ -19,9 +20,6 @@ from toolchain.check.guest_run import GuestRun
 from toolchain.core.containers import ContainerEngine, connect
 from toolchain.core.reporter import Reporter
 from toolchain.plugin.tree import PluginTree
-
-_PLUGINS = "/opt/mixpeek/plugin"
-_PYTEST = "/opt/mixpeek/pytest"
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def run_in_sandbox(job: SandboxJob, policy: Policy, reporter: Reporter) -> Guest
     Raises ``EngineUnavailable``, ``EngineRefused``, ``ImageUnavailable``, ``NetworkUnavailable`` and
     ``DependencyFault``; whatever the plugin does ends in a ``GuestRun``.
     """
-    work = Job(job.name, f"{_PLUGINS}/{job.name}", job.stages, pytest=(_PYTEST,), sample=job.sample)
+    work = Job(job.name, plugin_directory(job.name), job.stages, pytest=(PYTEST,), sample=job.sample)
     with closing(connect(reporter=reporter)) as engine:
         remove_leftovers(engine)
         image = _build(job, engine, reporter)

@@ -10,12 +10,12 @@ from typing import Any
 from toolchain.check.untrusted import fields, text
 from toolchain.core.findings import Finding, Severity, error
 from toolchain.plugin.manifest import UNKNOWN, Manifest
+from toolchain.plugin.scaffold import CATEGORIES
 
 MANIFEST = "manifest.py"
 FEATURE_KEYS = ("feature_type", "feature_name", "embedding_dim", "distance_metric")
 FEATURE_TYPES = ("embedding",)
 DISTANCE_METRICS = ("cosine", "euclid", "dot")
-CATEGORIES = ("text", "image", "video", "audio", "document", "multimodal")
 DIMENSION_LIMIT = 65_536
 
 _SHORT = reprlib.Repr()
