@@ -41,11 +41,11 @@ from images.requirements import RequirementSet
 from images.retired import Retired
 from images.routes import RouteMemory
 from images.stepwise import Below
-from images.tarball import FileChanged
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_bytes
 from toolchain.core.errors import EngineRefused, UsageFault
 from toolchain.core.reporter import Reporter
+from toolchain.core.tarball import FileChanged
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 # pytest stays as it was resolved: upgrading a plugin's requirements is no reason to change its judge.

@@ -14,9 +14,9 @@ from images.compile_container import PROGRAM, Chunk, compile_chunks
 from images.files import Cache, touch
 from images.fragments import Fragment
 from images.layout import LAYOUT_VERSION
-from images.tarball import directory_header, file_entry
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_bytes, sha256_json
+from toolchain.core.tarball import directory_header, file_entry
 
 # Chunks fill the cores evenly without a fork for every small package; where they are cut is part of the result.
 _CHUNK_BYTES = 1 << 20

@@ -23,10 +23,10 @@ from images.base.model import BaseImage
 from images.files import Cache
 from images.fragments import Source
 from images.layout import LABEL, LABEL_ROLE, PYTHON, USER, USER_ID
-from images.tarball import END, file_header, header, padding
 from toolchain.core.containers.faults import engine_errors
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
+from toolchain.core.tarball import END, file_header, header, padding
 
 PROGRAM: Final = (Path(__file__).parent / "inside" / "compile_sources.py").read_text(encoding="utf-8")
 _FOLDER: Final = "mixpeek-compile"

@@ -24,9 +24,9 @@ from images.layout import LAYOUT_VERSION
 from images.overlaps import joined
 from images.pylock import Lock
 from images.store import Progress, WheelStore
-from images.tarball import END, FileChanged, FilePart, Part, directory_header, parents
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_json
+from toolchain.core.tarball import END, FileChanged, FilePart, Part, directory_header, parents
 
 _INSTALLER: Final = 2
 

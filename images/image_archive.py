@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from images.image_config import ImageConfig, Layer
-from images.tarball import END, chunks, directory_header, file_entry, file_header, padding
 from toolchain.core.digests import canonical_json, sha256_bytes
+from toolchain.core.tarball import END, chunks, directory_header, file_entry, file_header, padding
 
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar"

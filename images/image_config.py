@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from images.layout import EPOCH
-from images.tarball import Part, chunks, total_size
 from toolchain.core.digests import canonical_json, sha256_bytes
+from toolchain.core.tarball import Part, chunks, total_size
 
 # What an engine's own configuration carries beyond these depends on its version and on the clock.
 RUN_KEYS: Final = ("User", "Env", "WorkingDir", "Cmd", "Entrypoint")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from images.tarball import FilePart
+from toolchain.core.tarball import FilePart
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import Any, Final
 from images.engine_calls import build_image, inspect_image
 from images.image_config import RUN_KEYS, ImageConfig, Layer, layer_of
 from images.layout import LABEL_IMAGE
-from images.tarball import END, FileChanged, chunks, file_entry, file_header, padding
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_json
+from toolchain.core.tarball import END, FileChanged, chunks, file_entry, file_header, padding
 
 STEP_REPOSITORY: Final = "mixpeek/step"
 # A local tar is unpacked by ADD, and only by ADD.

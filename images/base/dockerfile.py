@@ -26,10 +26,10 @@ from images.layout import (
     LABEL_SOURCE,
     LABEL_SOURCE_ID,
 )
-from images.tarball import file_part
 from toolchain.core.containers.faults import engine_errors
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
+from toolchain.core.tarball import file_part
 
 # The Dockerfile's own result keeps this name, so that the engine's build cache keeps the slow first half.
 _WORKSHOP: Final = "mixpeek/base-build"

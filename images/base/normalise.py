@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Final
 
-from images.tarball import END, header, padding
+from toolchain.core.tarball import END, header, padding
 
 _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"

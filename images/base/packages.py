@@ -12,10 +12,10 @@ from images.environment import network_variables, program_path
 from images.files import Cache
 from images.image_config import ImageConfig, layer_of
 from images.layout import LAYOUT_VERSION
-from images.tarball import file_part
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import ImageUnavailable, NetworkUnavailable
 from toolchain.core.process import Completed, run
+from toolchain.core.tarball import file_part
 
 SUITE: Final = "bookworm"
 # Python's standard library and what wheels link against; a shell and coreutils because tests call them.

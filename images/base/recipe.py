@@ -11,9 +11,9 @@ from typing import Final
 
 from images.base.catalogue import CPU, Variant
 from images.layout import LAYOUT_VERSION
-from images.tarball import END, file_entry
 from toolchain.core.digests import sha256_bytes, sha256_json
 from toolchain.core.errors import ImageUnavailable
+from toolchain.core.tarball import END, file_entry
 
 _HOME: Final = Path(__file__).resolve().parents[2]
 _PREPARATION: Final = ("images/inside/prepare.py",)

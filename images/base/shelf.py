@@ -10,9 +10,9 @@ from typing import Any
 from images.files import Cache
 from images.image_config import ImageConfig, Layer
 from images.placing import Order, place
-from images.tarball import FilePart, file_part
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
+from toolchain.core.tarball import FilePart, file_part
 
 
 def keep(cache: Cache, tag: str, config: ImageConfig, source: str) -> None:

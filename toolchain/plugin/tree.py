@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,33 +13,11 @@ from pathlib import Path
 from toolchain.core.errors import PluginFault, UsageFault
 from toolchain.core.files import read_regular
 from toolchain.core.findings import Finding, error
+from toolchain.plugin.ignore import IgnoreRules
 
 FILE_LIMIT = 1_000
 SIZE_LIMIT = 500 << 20
-
-# Never part of a plugin: version control, caches, environments, editors' and systems' droppings, and secrets.
-_IGNORED_FOLDERS = frozenset(
-    {
-        ".git",
-        ".hg",
-        ".svn",
-        "__pycache__",
-        ".mypy_cache",
-        ".pytest_cache",
-        ".ruff_cache",
-        ".hypothesis",
-        ".tox",
-        ".nox",
-        ".venv",
-        "venv",
-        ".idea",
-        ".vscode",
-        ".ipynb_checkpoints",
-        "node_modules",
-    }
-)
-_IGNORED_FILES = frozenset({".DS_Store", "Thumbs.db", ".env", ".netrc", ".pypirc", ".coverage"})
-_IGNORED_SUFFIXES = (".pyc", ".pyo", ".swp", ".egg-info")
+NAME_LIMIT = 255  # bytes of a path in the plugin
 
 
 @dataclass(frozen=True)
@@ -80,8 +59,9 @@ class PluginTree:
 def read_tree(folder: Path) -> PluginTree:
     """List what belongs to the plugin in ``folder``.
 
-    Version control, caches, virtual environments and secrets are left out; links, devices and what is over the
-    platform's limits become findings. Raises ``UsageFault`` when ``folder`` is not a folder.
+    What ``toolchain.plugin.ignore`` names is left out; links, devices, names that an archive cannot carry
+    everywhere and what is over the platform's limits become findings. Raises ``UsageFault`` when ``folder`` is no
+    folder.
     """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
@@ -93,21 +73,26 @@ def read_tree(folder: Path) -> PluginTree:
     root = folder.resolve()
     files, findings = [], []
     # Somebody's home given by mistake has millions of files: one over the limit is enough to know.
-    entries = sorted(islice(_walk(root), FILE_LIMIT + 1))
+    entries = sorted(islice(_walk(root, IgnoreRules(root)), FILE_LIMIT + 1))
     if len(entries) > FILE_LIMIT:
         return PluginTree(root, (), (_too_many(),), oversized=True)
     for name, path in entries:
         status = path.lstat()
-        if not name.isprintable():
+        if not name.isprintable() or "\\" in name:
             findings.append(_strange_name(name))
+        elif unicodedata.normalize("NFC", name) != name:
+            findings.append(_decomposed(name))
+        elif len(name.encode()) > NAME_LIMIT:
+            findings.append(_long_name(name))
         elif stat.S_ISREG(status.st_mode):
             files.append(PluginFile(name, path, status.st_size, bool(status.st_mode & 0o100)))
         else:
             findings.append(_not_regular(name, status.st_mode))
-    return PluginTree(root, tuple(files), tuple(findings + _too_large(files)))
+    findings += [*_collisions([name for name, _ in entries]), *_too_large(files)]
+    return PluginTree(root, tuple(files), tuple(findings))
 
 
-def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+def _walk(root: Path, rules: IgnoreRules) -> Iterator[tuple[str, Path]]:
     def refuse(reason: OSError) -> None:
         raise PluginFault(
             f"a folder of the plugin cannot be read: {reason.strerror}",
@@ -116,24 +101,44 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
         )
 
     for folder, names, files in os.walk(root, onerror=refuse):
-        names[:] = sorted(name for name in names if not _ignored_folder(Path(folder, name)))
+        inside = Path(folder).relative_to(root)
+        names[:] = sorted(name for name in names if not rules.ignores_folder((inside / name).as_posix()))
         links = [name for name in names if Path(folder, name).is_symlink()]
         for name in [*files, *links]:
-            path = Path(folder, name)
-            if name not in _IGNORED_FILES and not name.endswith(_IGNORED_SUFFIXES):
-                yield path.relative_to(root).as_posix(), path
-
-
-def _ignored_folder(path: Path) -> bool:
-    # A folder with pyvenv.cfg is a virtual environment whatever it is called (PEP 405).
-    return path.name in _IGNORED_FOLDERS or path.name.endswith(".egg-info") or (path / "pyvenv.cfg").exists()
+            path = inside / name
+            if not rules.ignores_file(path.as_posix()):
+                yield path.as_posix(), root / path
 
 
 def _strange_name(name: str) -> Finding:
     """A name that is no text would not come through an archive, and its controls would steer a terminal."""
     remedy = "rename the file; letters, digits, `_`, `-` and `.` work everywhere"
-    message = "the name holds bytes that are not UTF-8, or invisible characters"
+    message = "the name holds a backslash, invisible characters or bytes that are not UTF-8"
     return error("structure.file-name", message, remedy, file=ascii(name)[1:-1])
+
+
+def _decomposed(name: str) -> Finding:
+    """Such a name looks like its composed twin, and systems differ on whether it is the same file."""
+    message = "the name is not in Unicode's composed form (NFC): systems differ on which file it names"
+    composed = unicodedata.normalize("NFC", name)
+    return error("structure.file-name", message, f"rename the file to {composed!r}", file=name)
+
+
+def _long_name(name: str) -> Finding:
+    message = f"the path is longer than {NAME_LIMIT} bytes, which is all that an archive carries everywhere"
+    return error("structure.file-name", message, "use shorter names or fewer folders", file=name)
+
+
+def _collisions(names: list[str]) -> list[Finding]:
+    """Names that differ in case only are one file on macOS and Windows: which one would be a guess."""
+    first: dict[str, str] = {}
+    found = []
+    for name in names:
+        twin = first.setdefault(name.casefold(), name)
+        if twin != name:
+            message = f"the name differs from {twin!a} in the case of letters only"
+            found.append(error("structure.name-collision", message, "rename one of them", file=name))
+    return found
 
 
 def _shown(path: str | Path) -> str:

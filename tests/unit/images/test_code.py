@@ -10,8 +10,8 @@ import pytest
 from images import code as subject
 from images.build import usual_tag
 from images.code import SourceFile, code_layer
-from images.tarball import FileChanged, chunks
 from toolchain.core.errors import PluginFault
+from toolchain.core.tarball import FileChanged, chunks
 
 
 @pytest.fixture

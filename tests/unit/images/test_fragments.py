@@ -11,9 +11,9 @@ import pytest
 from images import fragments as subject
 from images.files import Cache
 from images.fragments import Fragments
-from images.tarball import END
 from images.wheel import Wheel, open_wheel
 from toolchain.core.errors import DownloadCorrupt
+from toolchain.core.tarball import END
 
 ROOT = "/opt/mixpeek/dependencies"
 

@@ -6,8 +6,8 @@ import tarfile
 
 from images.image_archive import docker_archive, oci_archive
 from images.image_config import ImageConfig, Layer, layer_of
-from images.tarball import END, file_entry
 from toolchain.core.digests import sha256_bytes
+from toolchain.core.tarball import END, file_entry
 
 BELOW = Layer("base", "sha256:" + "11" * 32, 100)
 ABOVE = layer_of("code", (file_entry("a", b"1"), END))

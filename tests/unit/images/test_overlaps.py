@@ -7,7 +7,7 @@ import pytest
 
 from images.image_config import layer_of
 from images.overlaps import joined
-from images.tarball import END, FileChanged, FilePart, chunks, directory_header, file_entry, file_part
+from toolchain.core.tarball import END, FileChanged, FilePart, chunks, directory_header, file_entry, file_part
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from images.placing import Order, matches, place
 from images.retired import Retired
 from images.routes import RouteMemory
 from images.stepwise import Below
-from images.tarball import FileChanged
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
+from toolchain.core.tarball import FileChanged
 
 BASE = Layer("base", "sha256:" + "00" * 32, 1)
 DEPENDENCIES = layer_of("dependencies", (b"d",))

@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 
-from images.tarball import (
+from toolchain.core.tarball import (
     END,
     FileChanged,
     FilePart,

@@ -58,6 +58,11 @@ def file_entry(name: str, data: bytes, *, executable: bool = False) -> bytes:
     return b"".join((file_header(name, len(data), executable=executable), data, padding(len(data))))
 
 
+def file_parts(name: str, part: FilePart, *, executable: bool = False) -> tuple[Part, Part, Part]:
+    """A whole regular file whose content stays on disk until it is read."""
+    return file_header(name, part.size, executable=executable), part, padding(part.size)
+
+
 def parents(name: str) -> list[str]:
     """The directories above ``name``, outermost first."""
     return [str(path) for path in reversed(PurePosixPath(name).parents)][1:]
