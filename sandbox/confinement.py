@@ -78,7 +78,7 @@ def describe(details: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
         "network": host.get("NetworkMode"),
         "capabilities_dropped": ["ALL"] if not list(_capabilities(host)) else host.get("CapDrop"),
         "no_new_privileges": any(option.startswith("no-new-privileges") for option in options),
-        "seccomp": profile_digest(policy.seccomp),
+        "seccomp": profile_digest(policy.profile),
         "read_only_root": host.get("ReadonlyRootfs"),
         "user": details["Config"].get("User"),
         "memory_bytes": host.get("Memory"),

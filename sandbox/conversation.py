@@ -63,7 +63,8 @@ class StageReport:
 
     ``ended`` is ``exited``, ``deadline``, ``output-limit``, ``violation`` or ``lost: …``; ``status`` the exit
     status, negative for a signal, ``None`` when it was not seen. ``result`` and ``blob`` come from the plugin's
-    own process and are claims. ``progress`` is the last thing the stage said it was doing.
+    own process and are claims. ``progress`` is the last thing the stage said it was doing. ``tried`` is what the
+    supervisor wrote down of the plugin's doings.
     """
 
     stage: str
@@ -77,6 +78,7 @@ class StageReport:
     violation: str | None
     result: dict[str, Any] | None
     blob: bytes
+    tried: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -148,6 +150,7 @@ def _stage_report(message: Message) -> StageReport:
         violation=_optional(body["violation"], str),
         result=_optional(body["result"], dict),
         blob=message.blob,
+        tried=_checked(body["tried"], dict),
     )
 
 

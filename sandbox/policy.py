@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sandbox.trace.inner import InnerFilter
 from toolchain.core.digests import sha256_json
 
 MEBIBYTE = 1 << 20
@@ -29,7 +30,9 @@ class Policy:
     Sizes are in bytes, times in seconds. ``stage_seconds`` is the inner deadline of each stage, enforced by the
     guest's supervisor; ``wall_seconds`` the outer one for the whole container, enforced by the host. ``memory``
     has no swap behind it. ``output`` bounds what one stage may print, ``result`` what it may send back as data.
-    ``gpus`` names the devices that are handed in: indices, UUIDs (also of MIG instances) or ``all``.
+    ``gpus`` names the devices that are handed in: indices, UUIDs (also of MIG instances) or ``all``. ``watch`` is
+    what the kernel reports of the plugin: ``nothing``, ``attempts`` (of what it is denied, and programs
+    that it starts), or ``everything``, which adds opened files, libraries and the like.
     """
 
     level: str = "default"
@@ -49,6 +52,19 @@ class Policy:
     stage_seconds: float = 120.0
     wall_seconds: float = outer_deadline(120.0)
     gpus: tuple[str, ...] = ()
+    watch: str = "attempts"
+
+    @property
+    def profile(self) -> str:
+        """The engine's seccomp profile for a guest under this policy."""
+        return self.seccomp if self.inner is None else f"{self.seccomp}-watched"
+
+    @property
+    def inner(self) -> InnerFilter | None:
+        """The filter that the guest installs, ``None`` where nothing is watched: gVisor knows no notification."""
+        if self.watch == "nothing" or self.runtime == "runsc":
+            return None
+        return InnerFilter(closely=self.watch == "everything")
 
     def to_json(self) -> dict[str, Any]:
         """The policy as it is recorded."""
@@ -59,7 +75,11 @@ class Policy:
         """SHA-256 of the policy's canonical form, seccomp profile included by its own digest."""
         from sandbox.seccomp import profile_digest
 
-        return sha256_json({**self.to_json(), "seccomp_digest": profile_digest(self.seccomp)})
+        digests = {
+            "seccomp_digest": profile_digest(self.profile),
+            "inner_digest": self.inner and self.inner.digest,
+        }
+        return sha256_json({**self.to_json(), **digests})
 
 
 # The driver maps every device's memory and opens its files once for each context; frameworks for CUDA hold one to

@@ -31,10 +31,15 @@ _COMMAND = (
     "-B",
     "/opt/mixpeek/runtime/sandbox/guest/__main__.py",
     "container",
-    "/opt/mixpeek/dependencies",
 )
+_DEPENDENCIES = "/opt/mixpeek/dependencies"
 _DIAGNOSTICS = 16 << 10
 _LEAVING_SECONDS = 10
+
+
+def guest_command(policy: Policy) -> tuple[str, ...]:
+    """The guest's command line: its role, the inner filter or ``-``, and the folders of packages."""
+    return (*_COMMAND, policy.inner.to_argument() if policy.inner else "-", _DEPENDENCIES)
 
 
 class Session:
@@ -99,9 +104,9 @@ class Session:
         request = container_request(
             self._policy,
             image=self._image,
-            command=_COMMAND,
+            command=guest_command(self._policy),
             labels=ownership(),
-            dialect=dialect_for(self._engine, self._policy.seccomp, gpus=bool(self._policy.gpus)),
+            dialect=dialect_for(self._engine, self._policy.profile, gpus=bool(self._policy.gpus)),
         )
         with engine_errors("create the sandbox container"):
             api.create_container_from_config(request, name=self._container)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Entry of the guest: ``python …/__main__.py container|process [FOLDER…]`` or ``… worker FD [FOLDER…]``.
+"""Entry of the guest: ``python …/__main__.py container|process FILTER [FOLDER…]`` or ``… worker FD FD [FOLDER…]``.
 
 Started by path, so that it works under ``-I -S`` in an image and under any Python of an author. It makes exactly
 ``engine`` and ``sandbox`` importable from its own tree, and nothing else that lies beside them.
@@ -29,11 +29,11 @@ def main() -> None:
     if role == "worker":
         from sandbox.guest.worker import serve
 
-        serve(int(sys.argv[2]), sys.argv[3:])
+        serve(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
     else:
         from sandbox.guest.supervisor import supervise
 
-        supervise(contained=role == "container", folders=sys.argv[2:])
+        supervise(contained=role == "container", inner=sys.argv[2], folders=sys.argv[3:])
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ class StageRun:
             "progress": got.progress,
             "violation": got.violation,
             "result": got.result,
+            "tried": self._link.ledger.take(),
         }
         return Message("stage", body, got.blob)
 

@@ -6,6 +6,8 @@ read its memory, and its standard output, the only way to the host, is out of th
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +17,8 @@ from sandbox.guest import hardening
 from sandbox.guest.scratch import clear
 from sandbox.guest.stagerun import HostGone, StageRun
 from sandbox.guest.strays import end_strays
+from sandbox.guest.trace.kernel import FilterRefused
+from sandbox.guest.trace.watch import Watching
 from sandbox.guest.workerlink import WorkerLink
 from sandbox.protocol import Decoder, Message, encode_head
 
@@ -22,9 +26,10 @@ _CHUNK = 1 << 16
 _SCRATCH = (Path("/tmp"), Path("/dev/shm"))  # noqa: S108 - the container's own, all that it can write to
 
 
-def supervise(*, contained: bool, folders: Sequence[str]) -> None:
+def supervise(*, contained: bool, inner: str, folders: Sequence[str]) -> None:
     """Serve one job from standard input and exit; the exit status is 0 whenever every stage was reported.
 
+    ``inner`` is the filter that the worker installs, as ``sandbox.trace.inner`` writes it, or ``-`` for none.
     ``folders`` hold the plugin's dependencies where the interpreter does not know them itself.
     """
     hardening.hide_memory()
@@ -32,9 +37,11 @@ def supervise(*, contained: bool, folders: Sequence[str]) -> None:
     source, sink = _claim_streams()
     if contained:
         hardening.ignore_signals()
-    link = WorkerLink(folders)  # warms up while the host still prepares the job
+    watching = Watching(None if inner == "-" else json.loads(base64.b64decode(inner)))
+    link = WorkerLink(folders, watching)  # warms up while the host still prepares the job
     try:
         job = _read_job(source)
+        link.confined()
         sample = hardening.sealed_file(job.blob)
         for name in job.body["stages"]:
             _write(sink, Message("started", {"stage": name}))
@@ -42,6 +49,8 @@ def supervise(*, contained: bool, folders: Sequence[str]) -> None:
             for folder in _SCRATCH if contained else ():
                 clear(folder)
         _write(sink, Message("done"))
+    except FilterRefused as reason:
+        sys.exit(f"the plugin's processes could not be confined: {reason}")
     except (HostGone, BrokenPipeError):
         sys.exit("the host hung up")  # nobody listens any more: as process 1 this ends the container
     finally:

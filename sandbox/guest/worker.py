@@ -16,18 +16,24 @@ from importlib import import_module
 from typing import Any
 
 from sandbox.guest import hardening
+from sandbox.guest.trace.watch import confine
 
 _WARM = ("pydantic", "numpy", "pandas", "pyarrow")
 
 
-def serve(descriptor: int, folders: list[str]) -> None:
-    """Warm up with what ``folders`` offer, then fork a process for each request until the socket is closed."""
+def serve(descriptor: int, watcher: int, folders: list[str]) -> None:
+    """Warm up with what ``folders`` offer, then fork a process for each request until the socket is closed.
+
+    ``watcher`` is the socket over which the worker is put under the inner filter, before any code of others runs.
+    """
     link = socket.socket(fileno=descriptor)
     hardening.die_with_parent()
     hardening.prefer_as_victim()  # before hiding: afterwards /proc/self belongs to root
-    hardening.hide_memory()
+    confine(watcher)
     sys.path.extend(folders)
     _warm_up()
+    # Only now, with the stages still to come: of what the imports ask of the kernel process 1 reads the arguments.
+    hardening.hide_memory()
     while True:
         data, descriptors, _, _ = socket.recv_fds(link, 1 << 16, 3)
         if not data:

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.guest.trace.kernel import FilterRefused
+from sandbox.guest.trace.ledger import Ledger
+from sandbox.guest.trace.watch import Watch, Watching
+
 _ENTRY = str(Path(__file__).with_name("__main__.py"))
 _ANSWER_LIMIT = 4096
 
@@ -32,8 +36,10 @@ class StagePipes:
 class WorkerLink:
     """At most one worker at a time; a lost one is replaced at the next stage."""
 
-    def __init__(self, folders: Sequence[str]) -> None:
+    def __init__(self, folders: Sequence[str], watching: Watching) -> None:
         self._folders = folders
+        self._watching = watching
+        self._watch: Watch | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.socket: socket.socket = self._start()
 
@@ -41,6 +47,16 @@ class WorkerLink:
     def pid(self) -> int | None:
         """The worker's process id while it lives."""
         return self._process.pid if self._process is not None else None
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where what the plugin tries is written down."""
+        return self._watching.ledger
+
+    def confined(self) -> None:
+        """Wait until the worker is under the inner filter, where there is one. Raises ``FilterRefused``."""
+        if self._watch is not None:
+            self._watch.ready()
 
     @contextmanager
     def hand_over(self, request: Mapping[str, Any], sample: int) -> Iterator[StagePipes]:
@@ -50,6 +66,10 @@ class WorkerLink:
         """
         if self._process is None:
             self.socket = self._start()
+            try:
+                self.confined()
+            except FilterRefused as reason:
+                raise WorkerLost(f"a new worker could not be confined ({reason})") from None
         output, output_end = os.pipe()
         results, results_end = os.pipe()
         try:
@@ -84,11 +104,15 @@ class WorkerLink:
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         flags = ["-I", "-S", "-B"] if sys.flags.isolated else ["-B"]
-        argv = [sys.executable, *flags, _ENTRY, "worker", str(theirs.fileno()), *self._folders]
-        with theirs:
+        watched, watcher = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        descriptors = [theirs.fileno(), watched.fileno()]
+        argv = [sys.executable, *flags, _ENTRY, "worker", *map(str, descriptors), *self._folders]
+        with theirs, watched:
             try:
-                self._process = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
+                self._process = subprocess.Popen(argv, pass_fds=descriptors)
             except OSError as reason:
                 ours.close()
+                watcher.close()
                 raise WorkerLost(f"the worker could not be started ({reason})") from None
+        self._watch = self._watching.over(self._process.pid, watcher)
         return ours

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from importlib.resources import files
 
@@ -11,7 +12,16 @@ from toolchain.core.errors import EngineRefused
 
 @cache
 def profile_text(name: str) -> str:
-    """The profile ``name`` (``cpu``, ``gpu``) as JSON text for the engine. A missing one is never an empty one."""
+    """The profile ``name`` as JSON text for the engine. A missing one is never an empty one.
+
+    ``cpu`` and ``gpu`` stand alone; ``cpu-watched`` and ``gpu-watched`` are made from them for guests that install
+    the inner filter (``sandbox.trace.outer``).
+    """
+    base, _, variant = name.partition("-")
+    if variant == "watched":
+        from sandbox.trace.outer import watched
+
+        return json.dumps(watched(json.loads(profile_text(base))), indent=2) + "\n"
     try:
         return files(__package__).joinpath(f"{name}.json").read_text(encoding="utf-8")
     except FileNotFoundError:

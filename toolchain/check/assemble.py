@@ -248,6 +248,7 @@ def _evidence(run: GuestRun | None) -> dict[str, Any]:
             "seconds": round(report.seconds, 4),
             "peak_memory_bytes": report.peak_memory_bytes,
             "output_bytes": report.output_bytes,
+            "tried": report.tried,
         }
         for name, report in run.transcript.stages.items()
     }

@@ -33,7 +33,7 @@ def run_in_process(
     Raises ``ProcessFailed`` when the interpreter cannot be started.
     """
     listener = Listener(policy, job.stages, started)
-    argv = [str(python), "-B", str(_ENTRY), "process"]
+    argv = [str(python), "-B", str(_ENTRY), "process", "-"]
     began = time.monotonic()
     with spawn(argv, env={**environment, "PYTHONDONTWRITEBYTECODE": "1"}) as process:
         try:

@@ -25,6 +25,7 @@ def report(stage: str, **changes: object) -> Message:
         "output_bytes": 0,
         "progress": None,
         "violation": None,
+        "tried": {},
         "result": {},
     }
     return Message("stage", {**body, **changes})
