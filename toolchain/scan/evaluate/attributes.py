@@ -35,6 +35,10 @@ from toolchain.scan.evaluate.values import (
 if TYPE_CHECKING:
     from toolchain.scan.evaluate.interpreter import Interpreter
 
+ANY_MODULE = "sys.modules.?"
+"""Some loaded module, found by walking ``sys.modules`` or a function's globals."""
+
+DOORS = ("os", "builtins", "importlib")
 _TYPES = {
     str: "str",
     bytes: "bytes",
@@ -94,26 +98,14 @@ _INTROSPECTION = frozenset(
         "__cause__",
     ]
 )
-_METHODISH = frozenset(
-    [
-        "__init__",
-        "__call__",
-        "__func__",
-        "__wrapped__",
-        "__enter__",
-        "__exit__",
-        "__repr__",
-        "__del__",
-        "__str__",
-        "mro",
-    ]
-)
+_FRAMES = frozenset(["gi_frame", "cr_frame", "ag_frame", "tb_frame", "tb_next", "f_back", "__traceback__"])
+_OF_ANY_VALUE = _FRAMES | {"__reduce__", "__reduce_ex__", "__init__"}
 
 
 def get_attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Value:
     """``value.name`` for every alternative; what policy names is recorded."""
     if value is UNKNOWN and name not in _INTROSPECTION:
-        return UNKNOWN
+        return it.regain(name, node)
     it.burn()
     results = [_attribute(it, option, name, node) for option in each(value)]
     return it.mention(results[0] if len(results) == 1 else join(results), node)
@@ -144,6 +136,8 @@ def _attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Value
         return value.receiver
     if isinstance(value, Const) and isinstance(value.value, slice):
         return UNKNOWN
+    if name in _OF_ANY_VALUE:
+        return introspect(it, name, node)
     if isinstance(value, (Const, Seq, Map, Namespace, FrameDict, Getter, Partial, Method)):
         return Method(value, name)
     return introspect(it, name, node) if name in _INTROSPECTION else UNKNOWN
@@ -166,6 +160,8 @@ def _of_ref(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:
         return Dunder(name.strip("_"), value.trail)
     if name in {"value", "_value_"} and value.path in it.policy.sensitive:
         return value  # a member of an enumeration
+    if value.path == ANY_MODULE:
+        return _of_any_module(it, value, name, node)
     path = f"{value.path}.{name}"
     if name in {"__builtins__", "f_builtins"}:
         found = it.ref("builtins", (*value.trail, f"line {_line(node)}: {path}"))
@@ -180,7 +176,14 @@ def _of_ref(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:
         it.emit(it.policy.rules["introspection.builtins"], f"{value.path}.__self__", node, value.trail)
         return it.ref("builtins", (*value.trail, f"line {_line(node)}: {path}"))
     if name == "__self__":
-        return it.ref(value.path.rpartition(".")[0] or value.path, value.trail)
+        owner = it.ref(value.path.rpartition(".")[0] or value.path, value.trail)
+        if owner.path in it.policy.carried:
+            it.emit(it.policy.rules["introspection.builtins"], f"{value.path}.__self__", node, value.trail)
+        return owner
+    if name in {"__name__", "__qualname__"} and "?" not in value.path and not value.path.endswith(")"):
+        return Const(value.path.rpartition(".")[2])
+    if name == "__module__" and value.path.startswith("builtins."):
+        return Const("builtins")
     if name == "modules" and value.path == "sys":
         return value.step("sys.modules")
     if value.path.startswith("builtins.") and name in {"__base__", "__bases__", "__mro__"}:
@@ -193,6 +196,15 @@ def _of_ref(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:
         return introspect(it, name, node)
     full = it.policy.canonical(path)
     return value.step(full, f"line {_line(node)}: {full}" if full != path else None)
+
+
+def _of_any_module(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:
+    """One of the loaded modules, not known which: its attributes count where only a door has them."""
+    for door in DOORS:
+        path = f"{door}.{name}"
+        if it.policy.match(path) is not None:
+            return value.step(path, f"line {_line(node)}: {name} of any loaded module")
+    return it.ref(name, value.trail) if name.lstrip("_") in it.policy.carried else UNKNOWN
 
 
 def _of_carrier(it: Interpreter, value: Carrier, name: str, node: ast.AST) -> Value:
@@ -283,7 +295,7 @@ def _of_class(it: Interpreter, value: Class, name: str, node: ast.AST) -> Value:
         hook = class_attribute(it, value.meta, "__getattr__")
         if isinstance(hook, Function):
             return call_function(it, hook, [value, Const(name)], {}, node)
-    return UNKNOWN
+    return introspect(it, name, node) if name in {"__getattribute__", "__init__"} else UNKNOWN
 
 
 def class_attribute(it: Interpreter, cls: Class, name: str, depth: int = 8) -> Value | None:
@@ -325,8 +337,10 @@ def class_of(it: Interpreter, value: Value) -> Value:
         return it.ref("builtins.type")
     if isinstance(value, Dunder) and value.kind == "class":
         return it.ref("builtins.type")
-    if isinstance(value, (Function, Bound)):
-        return Dunder("class")
+    if isinstance(value, Function):
+        return it.ref("types.FunctionType")
+    if isinstance(value, Dunder) and value.kind == "code":
+        return it.ref("types.CodeType")
     return Dunder("class")
 
 
@@ -375,6 +389,10 @@ def introspect(it: Interpreter, name: str, node: ast.AST, trail: tuple[str, ...]
         return Dunder("dict")
     if name in {"__getattribute__", "__reduce__", "__reduce_ex__"}:
         return Dunder(name.strip("_"))
+    if name in {"__code__", "f_code", "gi_code", "co_code"}:
+        return Dunder("code")
+    if name in _FRAMES:
+        return Dunder("frame")
     return UNKNOWN
 
 
@@ -387,6 +405,8 @@ def _of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST) -> Valu
         return it.mention(found, node)
     if kind in {"globals", "dict", "mro", "bases"}:
         return Method(value, name)
+    if kind == "code" and name == "replace":
+        return it.ref("types.CodeType", (f"line {_line(node)}: a code object's replace",))
     if kind == "class" and name == "__class__":
         return it.ref("builtins.type")
     if kind == "class" and name in {"__base__", "__bases__", "__mro__", "mro", "__subclasses__"}:

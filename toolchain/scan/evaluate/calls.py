@@ -7,8 +7,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from toolchain.scan.evaluate.folding import contents
 from toolchain.scan.evaluate.frames import Frame
 from toolchain.scan.evaluate.interpreter import MAX_DEPTH, Activation, Call, EnoughFollowed
+from toolchain.scan.evaluate.modules import force
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Bound,
@@ -30,6 +32,7 @@ from toolchain.scan.evaluate.values import (
     Value,
     each,
     join,
+    texts,
 )
 
 if TYPE_CHECKING:
@@ -43,10 +46,24 @@ _CALL_STEPS = 30_000
 def call(it: Interpreter, function: Value, request: Call) -> Value:
     """What calling any of the alternatives gives."""
     if function is UNKNOWN:
+        _read_query(it, request)
         return UNKNOWN if not request.args else carried(it, request)
     it.burn(2)
     results = [_call(it, option, request) for option in each(function)]
     return results[0] if len(results) == 1 else join(results)
+
+
+def _read_query(it: Interpreter, request: Call) -> None:
+    """``frame.eval(text)`` and ``frame.query(text)`` run what an @ names."""
+    called = request.node.func if isinstance(request.node, ast.Call) else None
+    if isinstance(called, ast.Attribute) and called.attr in {"eval", "query"} and request.args:
+        from toolchain.scan.evaluate.natives import read_code
+
+        texts_read = [
+            Const(text.replace("@", "")) for text in texts(request.args[0]) if "(" in text or "__" in text
+        ]
+        if texts_read:
+            read_code(it, Call([join(texts_read)], {}, request.node))
 
 
 def _call(it: Interpreter, function: Value, request: Call) -> Value:
@@ -55,8 +72,6 @@ def _call(it: Interpreter, function: Value, request: Call) -> Value:
     if isinstance(function, Ref):
         return natives.call_outside(it, function, request)
     if isinstance(function, OwnName):
-        from toolchain.scan.evaluate.modules import force
-
         forced = force(it, function)
         return UNKNOWN if isinstance(forced, OwnName) else call(it, forced, request)
     if isinstance(function, Function):
@@ -94,28 +109,46 @@ def carried(it: Interpreter, request: Call) -> Value:
         for option in (each(value) if not isinstance(value, Seq) else value.items[:8])
         if isinstance(option, Ref) and option.path in it.policy.sensitive
     ]
-    return Carrier(tuple(held)) if held else UNKNOWN
+    if not held:
+        return UNKNOWN
+    called = request.node.func if isinstance(request.node, ast.Call) else None
+    if isinstance(called, ast.Attribute) and called.attr in _REPLACING:
+        return Carrier(tuple(held))
+    names = {text for value in request.args for text in texts(value)}
+    for door in held:
+        for name in names:  # a helper that is told which attribute to take
+            it.mention(it.ref(f"{door.path}.{name}", door.trail), request.node)
+        if not names:
+            it.lose(door)
+    return Carrier(tuple(held))
+
+
+_REPLACING = frozenset({"setattr", "delattr", "object", "setitem"})
+"""``monkeypatch.setattr(os, "fork", …)`` and ``patch.object`` put something in place of what they name."""
 
 
 def _call_dunder(it: Interpreter, function: Dunder, request: Call) -> Value:
-    from toolchain.scan.evaluate.attributes import get_attribute
+    from toolchain.scan.evaluate.natives import dynamic_attribute
 
     if function.kind == "mro-method":
         return Dunder("mro")
     if function.kind == "getattribute" and request.args:
-        name = request.args[-1]
-        if isinstance(name, Const) and isinstance(name.value, str):
-            return get_attribute(it, UNKNOWN, name.value, request.node)
-    if function.kind == "class":
-        return UNKNOWN
+        target = request.args[-2] if len(request.args) > 1 else UNKNOWN
+        return dynamic_attribute(it, target, request.args[-1], request.node)
     return UNKNOWN
 
 
 def construct(it: Interpreter, cls: Class, request: Call) -> Value:
     """An instance of one of the tree's classes; its ``__init__`` sees the arguments."""
     from toolchain.scan.evaluate.attributes import class_attribute
+    from toolchain.scan.evaluate.subscripts import set_attribute
 
+    meta = _metaclass(it, cls)
+    hook = class_attribute(it, meta, "__call__") if meta is not None else None
+    if isinstance(hook, Function):
+        return call_function(it, hook, [cls, *request.args], request.kwargs, request.node)
     made = Instance(cls)
+    _shared_instance(cls)
     for name in ("__new__", "__init__"):
         function = class_attribute(it, cls, name)
         for option in each(function) if function is not None else ():
@@ -123,11 +156,24 @@ def construct(it: Interpreter, cls: Class, request: Call) -> Value:
                 first = cls if name == "__new__" else made
                 call_function(it, option, [first, *request.args], request.kwargs, request.node)
     if class_attribute(it, cls, "__init__") is None:
-        for name, value in request.kwargs.items():
-            made.attributes[name] = value
-        names = cls.frame.parameters
-        made.attributes.update(dict(zip(names, request.args, strict=False)))
+        fields = {**dict(zip(cls.frame.parameters, request.args, strict=False)), **request.kwargs}
+        for name, value in fields.items():
+            set_attribute(it, made, name, value)
     return made
+
+
+def _metaclass(it: Interpreter, cls: Class, depth: int = 8) -> Class | None:
+    """The class of a class, its own or inherited, where it is one of the tree's."""
+    if isinstance(cls.meta, (Class, OwnName)):
+        meta = force(it, cls.meta)
+        return meta if isinstance(meta, Class) else None
+    for base in cls.bases if depth else ():
+        for option in each(base):
+            real = force(it, option)
+            found = _metaclass(it, real, depth - 1) if isinstance(real, Class) and real is not cls else None
+            if found is not None:
+                return found
+    return None
 
 
 def call_function(
@@ -139,6 +185,7 @@ def call_function(
     module = it.package.file(function.frame.module_file) if function.frame.module_file else it.module
     module = module or it.module
     if not _worth_following(it, function, (*args, *kwargs.values())):
+        _remember_inputs(it, function, args, kwargs)
         if function.returns is None and not function.visiting:
             with it.inside(function.frame, module, Activation()):
                 visit_function(it, function)
@@ -150,6 +197,44 @@ def call_function(
     if key is not None:
         it.memo[key] = result
     return result
+
+
+def _remember_inputs(it: Interpreter, function: Function, args: list[Value], kwargs: dict[str, Value]) -> None:
+    """Keep what is handed to a call that is not followed, for the next time the function's body is read."""
+    spec = function.node.args
+    positional = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)]
+    given = {**dict(zip(positional, args, strict=False)), **kwargs}
+    if spec.vararg is not None and len(args) > len(positional):
+        given[spec.vararg.arg] = Seq("tuple", args[len(positional) :])
+    for name, value in given.items():
+        kept = [_shared(option) for option in each(value) if _carries(it, option)]
+        before = function.inputs.get(name)
+        known = {_sameness(option) for option in each(before)} if before is not None else set()
+        new = [option for option in kept if _sameness(option) not in known]
+        if new and len(known) < _MOST_INPUTS:
+            function.inputs[name] = join([*([before] if before is not None else []), *new])
+            it.dirty = True
+
+
+_MOST_INPUTS = 12
+
+
+def _carries(it: Interpreter, value: Value) -> bool:
+    """Whether a value is worth handing on; in a large tree only what opens doors is."""
+    if isinstance(value, (Function, Class, Instance, Bound, OwnName)):
+        return not it.package.large
+    return value is not UNKNOWN and not isinstance(value, Const) and _powerful(it, value)
+
+
+def _shared(value: Value) -> Value:
+    """One object for all instances of a class, so that handing them on comes to an end."""
+    return value.cls.instance if isinstance(value, Instance) and value.cls.instance is not None else value
+
+
+def _sameness(value: Value) -> object:
+    if isinstance(value, Function):
+        return id(value.node)
+    return value.path if isinstance(value, Ref) else value.name if isinstance(value, OwnName) else id(value)
 
 
 def _follow(
@@ -198,9 +283,7 @@ def visit_function(it: Interpreter, function: Function, *, again: bool = False) 
     frame = _frame(function)
     receiver: list[Value] = []
     if function.owner is not None and function.kind in {"function", "property"}:
-        if function.owner.instance is None:
-            function.owner.instance = Instance(function.owner)
-        receiver = [function.owner.instance]
+        receiver = [_shared_instance(function.owner)]
     elif function.owner is not None and function.kind == "class":
         receiver = [function.owner]
     _bind_arguments(it, function, frame, receiver, {}, lenient=True)
@@ -225,6 +308,8 @@ def _body(it: Interpreter, function: Function) -> Value:
         return evaluate(it, node.body)
     execute(it, node.body)
     if it.activation.yields:
+        if it.activation.returns:  # what StopIteration carries
+            it.raised.append(Carrier(tuple(o for value in it.activation.returns for o in each(value))))
         return Seq("generator", it.activation.yields[:256], exact=it.activation.concrete)
     return join(it.activation.returns) if it.activation.returns else Const(None)
 
@@ -247,28 +332,45 @@ def _bind_arguments(
         elif parameter.arg in rest:
             value = rest.pop(parameter.arg)
         else:
-            value = _default(function, parameter.arg, lenient=lenient)
+            value = _default(it, function, parameter, lenient=lenient)
         frame.set(parameter.arg, value)
     for parameter in spec.kwonlyargs:
         value = (
             rest.pop(parameter.arg)
             if parameter.arg in rest
-            else _default(function, parameter.arg, lenient=lenient)
+            else _default(it, function, parameter, lenient=lenient)
         )
         frame.set(parameter.arg, value)
     if spec.vararg is not None:
-        frame.set(spec.vararg.arg, Seq("tuple", args[len(positional) :], exact=not lenient))
+        more = function.inputs.get(spec.vararg.arg) if lenient else None
+        items = [*args[len(positional) :], *(contents(more) if more is not None else ())]
+        frame.set(spec.vararg.arg, Seq("tuple", items, exact=not lenient))
     if spec.kwarg is not None:
-        frame.set(spec.kwarg.arg, Map(dict(rest), UNKNOWN if lenient else None))
+        named = {key: value for key, value in function.inputs.items() if lenient and not frame.get(key)}
+        frame.set(spec.kwarg.arg, Map({**named, **rest}, UNKNOWN if lenient else None))
     if function.owner is not None:
         frame.set("__class__", function.owner)
 
 
-def _default(function: Function, name: str, *, lenient: bool) -> Value:
-    value = function.defaults.get(name)
-    if value is None:
-        return UNKNOWN
-    return join((value, UNKNOWN)) if lenient else value
+def _default(it: Interpreter, function: Function, parameter: ast.arg, *, lenient: bool) -> Value:
+    value = function.defaults.get(parameter.arg)
+    if not lenient:
+        return UNKNOWN if value is None else value
+    options = [option for option in (value, function.inputs.get(parameter.arg)) if option is not None]
+    declared = parameter.annotation
+    if isinstance(declared, ast.Name):
+        kind = function.frame.module.get_ever(declared.id)
+        kind = force(it, kind) if kind is not None else kind
+        if isinstance(kind, Class):
+            options.append(_shared_instance(kind))
+    return join([*options, UNKNOWN]) if options else UNKNOWN
+
+
+def _shared_instance(cls: Class) -> Instance:
+    """The instance that stands for all of a class."""
+    if cls.instance is None:
+        cls.instance = Instance(cls)
+    return cls.instance
 
 
 def _worth_following(it: Interpreter, function: Function, values: tuple[Value, ...]) -> bool:

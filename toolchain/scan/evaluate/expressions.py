@@ -95,13 +95,34 @@ def arguments(it: Interpreter, nodes: Sequence[ast.expr]) -> tuple[list[Value], 
     extra = False
     for node in nodes:
         if isinstance(node, ast.Starred):
-            inner = evaluate(it, node.value)
+            inner = iterated(it, evaluate(it, node.value), node)
             found = elements(inner)
             extra = extra or found is None
             values.extend(found if found is not None else contents(inner))
         else:
             values.append(evaluate(it, node))
     return values, extra
+
+
+def iterated(it: Interpreter, value: Value, node: ast.AST) -> Value:
+    """What a loop over a value sees: objects of the tree's classes are asked for their items."""
+    for option in each(value):
+        if not isinstance(option, Instance):
+            continue
+        found: Value | None = None
+        for name, given in (("__iter__", []), ("__aiter__", []), ("__getitem__", [UNKNOWN])):
+            hook = class_attribute(it, option.cls, name)
+            if isinstance(hook, Function):
+                found = call_function(it, hook, [option, *given], {}, node)
+                break
+        if isinstance(found, Instance):
+            step = class_attribute(it, found.cls, "__next__") or class_attribute(it, found.cls, "__anext__")
+            item = call_function(it, step, [found], {}, node) if isinstance(step, Function) else UNKNOWN
+            found = Seq("generator", [item], exact=False)
+        elif found is not None and name == "__getitem__":
+            found = Seq("generator", [found], exact=False)
+        return UNKNOWN if found is None else found
+    return value
 
 
 def _label(node: ast.expr) -> str:
@@ -126,12 +147,17 @@ def binary(it: Interpreter, left: Value, right: Value, node: ast.BinOp | ast.Aug
                 hook = class_attribute(it, option.cls, f"__{prefix}{_OPERATORS[type(node.op)]}__")
                 if isinstance(hook, Function):
                     return call_function(it, hook, [option, other], {}, node)
+    if right is UNKNOWN and pure.is_process_path(left):
+        right = Const(pure.ANYTHING)
     if left is UNKNOWN or right is UNKNOWN:
         return UNKNOWN
     if isinstance(node.op, ast.Add) and isinstance(left, Seq) and isinstance(right, Seq):
         return Seq(left.kind, [*left.items, *right.items][: pure.PARTS], left.exact and right.exact)
     if isinstance(node.op, ast.BitOr) and isinstance(left, Map) and isinstance(right, Map):
-        return Map({**left.items, **right.items}, left.rest or right.rest)
+        merged = Map()
+        merged.take(left)
+        merged.take(right)
+        return merged
     if isinstance(node.op, ast.BitOr) and isinstance(left, (Namespace, FrameDict)):
         return left
     function = pure.BINARY.get(type(node.op))
@@ -206,13 +232,7 @@ def _dictionary(it: Interpreter, node: ast.Dict) -> Value:
         value = evaluate(it, item)
         if key is None:
             for option in each(value):
-                if isinstance(option, Map):
-                    made.items.update(option.items)
-                    made.rest = option.rest or made.rest
-                else:
-                    made.rest = join((UNKNOWN, *([made.rest] if made.rest else [])))
-                    if isinstance(option, (Namespace, FrameDict, Ref)) and len(node.keys) == 1:
-                        return option
+                made.take(option)
             continue
         wanted = evaluate(it, key)
         if isinstance(wanted, Const):
@@ -246,7 +266,9 @@ def defaults_of(it: Interpreter, spec: ast.arguments) -> dict[str, Value]:
 def _fstring(it: Interpreter, node: ast.JoinedStr) -> Value:
     parts = [evaluate(it, part) for part in node.values]
     if any(part is UNKNOWN for part in parts):
-        return UNKNOWN
+        if not pure.is_process_path(parts[0]):
+            return UNKNOWN
+        parts = [Const(pure.ANYTHING) if part is UNKNOWN else part for part in parts]
     total: Value = Const("")
     for part in parts:
         total = fold(lambda left, right: left + str(right), total, part)
@@ -343,7 +365,7 @@ def _generate(it: Interpreter, generators: list[ast.comprehension], depth: int, 
         emit()
         return True
     generator = generators[depth]
-    source = evaluate(it, generator.iter)
+    source = iterated(it, evaluate(it, generator.iter), generator.iter)
     items = elements(source)
     unrolled = items is not None and 0 < len(items) <= UNROLL and worth_unrolling(it, items)
     exact = unrolled or (items is not None and not items)

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from toolchain.scan.evaluate.package import Module, Package
 
 FUEL = 1_500_000
-MAX_DEPTH = 24
-
-
 FOLLOW_FUEL = 150_000
+MAX_DEPTH = 24
+_REGAINED = frozenset({"os", "builtins", "importlib"})
 
 
 class OutOfFuel(Exception):
@@ -109,14 +108,34 @@ class Interpreter:
         """``emit`` for a rule without names of its own."""
         self.emit(self.policy.rules[rule_id], name, node, (), note)
 
+    def call(self, function: Value, request: Call) -> Value:
+        """What a call gives."""
+        from toolchain.scan.evaluate.calls import call
+
+        return call(self, function, request)
+
     def mention(self, value: Value, node: ast.AST) -> Value:
         """Record a reference to something that policy names; returns the value."""
         for option in each(value):
             if isinstance(option, Ref):
+                if option.path.endswith("?") and isinstance(node, ast.Name):
+                    continue  # recorded where it came from
                 rule = self.policy.match(option.path)
                 if rule is not None and rule.judge is None:
                     self.emit(rule, option.path, node, option.trail)
         return value
+
+    def lose(self, door: Ref) -> None:
+        """Note that a module which opens doors went where it cannot be followed."""
+        self.package.lost_in(self.module.file)[door.path] = door.trail
+
+    def regain(self, name: str, node: ast.AST) -> Value:
+        """An attribute of something unknown: one of the modules lost before, where only that has such a name."""
+        for path, trail in self.package.lost_in(self.module.file).items():
+            found = self.ref(f"{path}.{name}", trail)
+            if path in _REGAINED and self.policy.match(found.path) is not None:
+                return self.mention(found.step(found.path, f"{path} was handed on, out of sight"), node)
+        return UNKNOWN
 
     def ref(self, path: str, trail: tuple[str, ...] = ()) -> Ref:
         """A reference under its canonical name."""
@@ -162,7 +181,8 @@ class Interpreter:
         for star in self.frame.module.stars:
             if isinstance(star, Ref):
                 path = self.policy.canonical(f"{star.path}.{name}")
-                if self.policy.match(path) is not None or path in self.policy.carried or name == star.path:
+                rule = self.policy.exact.get(path) if name in BUILTIN_NAMES else self.policy.match(path)
+                if rule is not None or path in self.policy.carried or name == star.path:
                     return Ref(path, star.trail)
         if name in {"__loader__", "__spec__"}:
             return Dunder(name.strip("_"))

@@ -1,21 +1,22 @@
 # one signature for a table of handlers; a dispatcher over kinds
-# ruff: noqa: ARG001, C901, PLR0911, PLR0912
+# ruff: noqa: ARG001, C901, PLR0911
 """Calls that their arguments make dangerous or harmless."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from toolchain.scan.evaluate.values import UNKNOWN, Const, Map, Ref, Seq, Value, each, texts
+from toolchain.scan.evaluate.modules import force
+from toolchain.scan.evaluate.values import UNKNOWN, Class, Const, Map, Ref, Seq, Value, each, texts
 
 if TYPE_CHECKING:
     from toolchain.scan.evaluate.interpreter import Call, Interpreter
 
 NOT_GIVEN = "weights_only is not given"
-_MEMORY_FILE = re.compile(r"/proc/(self|thread-self|\d+)/(task/\d+/)?mem$|/dev/k?mem$")
+_MEMORY_FILE = re.compile(r"/proc/[^/]+/(task/[^/]+/)?mem$|/dev/k?mem$")
 _OPENERS = frozenset(
     {"builtins.open", "io.open", "os.open", "pathlib.Path", "codecs.open", "numpy.memmap", "io.FileIO"}
 )
@@ -36,10 +37,9 @@ def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
         unknown = it.policy.match(f"{function.path}()")
         if unknown is not None:
             it.emit(unknown, f"{function.path}()", request.node, function.trail)
-    if function.path in _OPENERS and request.args:
-        for text in texts(request.args[0]):
-            if _MEMORY_FILE.search(text):
-                it.emit_named("memory.native", text, request.node)
+    if function.path in _OPENERS:
+        for value in (*request.args[:1], *request.kwargs.values()):
+            judge_path(it, value, request.node)
     if (
         function.path in {"os.putenv", "os.environ.setdefault", "os.environ.__setitem__", "os.environb.setdefault"}
         and request.args
@@ -47,8 +47,14 @@ def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
         judge_environment(it, it.ref("os.environ"), request.args[0], request.node)
     if function.path in {"os.environ.update", "os.environ.__ior__"}:
         for arg in (*request.args, Map(dict.fromkeys(request.kwargs, UNKNOWN))):
-            for key in arg.items if isinstance(arg, Map) else ():
-                judge_environment(it, it.ref("os.environ"), Const(key), request.node)
+            judge_merged_environment(it, it.ref("os.environ"), arg, request.node)
+
+
+def judge_path(it: Interpreter, value: Value, node: ast.AST) -> None:
+    """Opening a process's memory as a file."""
+    for text in texts(value):
+        if _MEMORY_FILE.search(text):
+            it.emit_named("memory.native", text, node)
 
 
 def judge_keywords(it: Interpreter, name: str, kwargs: dict[str, Value], node: ast.AST) -> None:
@@ -59,6 +65,13 @@ def judge_keywords(it: Interpreter, name: str, kwargs: dict[str, Value], node: a
     value = kwargs.get("allow_dangerous_deserialization")
     if value is not None and _may_be_true(value):
         it.emit_named("data.remote-code", f"{name}(allow_dangerous_deserialization=True)", node)
+
+
+def judge_merged_environment(it: Interpreter, target: Value, added: Value, node: ast.AST) -> None:
+    """``os.environ |= {…}`` and ``os.environ.update({…})``."""
+    for option in each(added):
+        for key in option.items if isinstance(option, Map) else ():
+            judge_environment(it, target, Const(key), node)
 
 
 def judge_environment(it: Interpreter, target: Value, key: Value, node: ast.AST) -> None:
@@ -96,9 +109,10 @@ def _load(it: Interpreter, path: str, request: Call) -> str | None:
         value = kwargs.get("allow_pickle", position)
         return "allow_pickle may be true" if value is not None and _may_be_true(value) else None
     if path.startswith(("yaml.", "ruamel.")):
-        return _yaml(path, request)
+        return _yaml(it, path, request)
     if "keras" in path:
-        value = kwargs.get("safe_mode")
+        position = request.args[3] if len(request.args) > 3 and name == "load_model" else None
+        value = kwargs.get("safe_mode", position)
         return "safe_mode is off" if value is not None and not _is(value, True) and _may_be_false(value) else None
     if path.startswith("skops."):
         value = kwargs.get("trusted")
@@ -112,14 +126,25 @@ def _may_be_false(value: Value) -> bool:
     return any(isinstance(option, Const) and not option.value for option in each(value))
 
 
-def _yaml(path: str, request: Call) -> str | None:
+def _loader_names(it: Interpreter, loader: Value, depth: int = 4) -> Iterator[str]:
+    """The library's loaders that a loader is, or is a subclass of."""
+    loader = force(it, loader)
+    if isinstance(loader, Ref):
+        yield loader.path.rpartition(".")[2]
+    elif isinstance(loader, Class) and depth:
+        for base in loader.bases:
+            for option in each(base):
+                yield from _loader_names(it, option, depth - 1)
+
+
+def _yaml(it: Interpreter, path: str, request: Call) -> str | None:
     if path.endswith(".YAML"):
         kind = request.kwargs.get("typ")
         return "typ='unsafe'" if kind is not None and "unsafe" in set(texts(kind)) else None
     loader = request.kwargs.get("Loader", request.args[1] if len(request.args) > 1 else None)
     if loader is None:
         return "no Loader is given"
-    names = [option.path.rpartition(".")[2] for option in each(loader) if isinstance(option, Ref)]
+    names = [name for option in each(loader) for name in _loader_names(it, option)]
     if any(
         name in {"Loader", "UnsafeLoader", "FullLoader", "CLoader", "CFullLoader", "CUnsafeLoader"}
         for name in names

@@ -1,5 +1,5 @@
 # one signature for a table of handlers; a dispatcher over kinds
-# ruff: noqa: ARG001, C901, PLR0911, PLR0912
+# ruff: noqa: C901, PLR0911, PLR0912
 """Methods of built-in types on abstract receivers, namespaces seen as dictionaries, and operator's getters."""
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from toolchain.scan.evaluate import pure
 from toolchain.scan.evaluate.attributes import get_attribute
 from toolchain.scan.evaluate.folding import contents, elements, fold, known, lift
 from toolchain.scan.evaluate.interpreter import Call
+from toolchain.scan.evaluate.judge import judge_path
 from toolchain.scan.evaluate.subscripts import get_item, set_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
@@ -43,7 +44,7 @@ def call_method(it: Interpreter, method: Method, request: Call) -> Value:
     if name in {"__getattribute__", "__getattr__"} and args:
         from toolchain.scan.evaluate.natives import dynamic_attribute
 
-        return dynamic_attribute(it, receiver, args[-1], request.node)
+        return dynamic_attribute(it, args[-2] if len(args) > 1 else receiver, args[-1], request.node)
     if name in {"format", "format_map"} and isinstance(receiver, Const):
         reach_in_format(it, receiver, request)
     if name in {"get", "pop", "__getitem__", "setdefault"} and args and not isinstance(receiver, (Const, Seq)):
@@ -57,8 +58,12 @@ def call_method(it: Interpreter, method: Method, request: Call) -> Value:
         return _of_namespace(it, receiver, name)
     if isinstance(receiver, Seq):
         return _of_seq(it, receiver, name, request)
+    if isinstance(receiver, Const) and isinstance(receiver.value, pure.PathText):
+        return _of_path(it, receiver, name, request)
     if isinstance(receiver, Const):
         arguments = list(args)
+        if pure.is_process_path(receiver):
+            arguments = [Const(pure.ANYTHING) if arg is UNKNOWN else arg for arg in args]
         if name == "join" and len(args) == 1 and not known(args[0]):
             found = elements(args[0])
             if found is not None:
@@ -69,6 +74,14 @@ def call_method(it: Interpreter, method: Method, request: Call) -> Value:
         arguments += [value for key, value in keywords.items() if key in {"encoding", "byteorder", "sep"}]
         return fold(lambda *items: pure.call_method(items[0], name, list(items[1:])), receiver, *arguments)
     return UNKNOWN
+
+
+def _of_path(it: Interpreter, receiver: Const, name: str, request: Call) -> Value:
+    if name == "joinpath":
+        return fold(lambda *parts: pure.PathText("/".join(parts)), receiver, *request.args)
+    if name in {"open", "read_bytes", "write_bytes", "read_text"}:
+        judge_path(it, receiver, request.node)
+    return receiver if name in {"resolve", "absolute", "expanduser"} else UNKNOWN
 
 
 def _join_unions(it: Interpreter, separator: Const, items: list[Value]) -> Value:
@@ -112,18 +125,23 @@ def _update(it: Interpreter, receiver: Value, name: str, request: Call) -> None:
     for key, value in request.kwargs.items():
         set_item(it, receiver, Const(key), value, request.node)
     for arg in request.args:
-        if isinstance(arg, Map):
-            for item, value in arg.items.items():
-                set_item(it, receiver, lift(item), value, request.node)
-            if arg.rest is not None and isinstance(receiver, Map):
-                receiver.rest = join((arg.rest, receiver.rest or UNKNOWN))
-        elif isinstance(receiver, Map):
-            receiver.rest = UNKNOWN
+        for option in each(arg):
+            if isinstance(receiver, Map):
+                receiver.take(option)
+            elif isinstance(option, Map):
+                for item, value in option.items.items():
+                    set_item(it, receiver, lift(item), value, request.node)
+            elif (
+                isinstance(receiver, FrameDict) and isinstance(option, Namespace) and isinstance(option.owner, Ref)
+            ):
+                receiver.frame.module.stars.append(option.owner)
 
 
 def _of_map(it: Interpreter, receiver: Map, name: str) -> Value:
-    values = [*receiver.items.values(), *([receiver.rest] if receiver.rest is not None else [])]
-    exact = receiver.rest is None
+    beyond = [get_item(it, inner, UNKNOWN, ast.Constant(None)) for inner in receiver.spread]
+    rest = join([*beyond, receiver.rest or UNKNOWN]) if beyond else receiver.rest
+    values = [*receiver.items.values(), *([rest] if rest is not None else [])]
+    exact = rest is None
     if name in {"values", "popitem"}:
         return Seq("list", values, exact) if name == "values" else Seq("tuple", [UNKNOWN, join(values)])
     if name in {"keys", "__iter__"}:
@@ -131,9 +149,9 @@ def _of_map(it: Interpreter, receiver: Map, name: str) -> Value:
     if name == "items":
         pairs: list[Value] = [Seq("tuple", [lift(key), value]) for key, value in receiver.items.items()]
         if not exact:
-            pairs.append(Seq("tuple", [UNKNOWN, receiver.rest or UNKNOWN]))
+            pairs.append(Seq("tuple", [UNKNOWN, rest or UNKNOWN]))
         return Seq("list", pairs, exact)
-    return Map(dict(receiver.items), receiver.rest) if name == "copy" else UNKNOWN
+    return Map(dict(receiver.items), receiver.rest, receiver.spread) if name == "copy" else UNKNOWN
 
 
 def _of_namespace(it: Interpreter, receiver: Value, name: str) -> Value:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from toolchain.scan.evaluate.values import UNKNOWN, OwnModule, OwnName, Ref, Value, each, join
+from toolchain.scan.evaluate.interpreter import Call
+from toolchain.scan.evaluate.values import UNKNOWN, Const, Function, OwnModule, OwnName, Ref, Value, each, join
 
 if TYPE_CHECKING:
     from toolchain.scan.evaluate.interpreter import Interpreter
@@ -127,6 +128,9 @@ def own_attribute(it: Interpreter, module_name: str, name: str, depth: int = _FO
                     return Ref(path, star.trail)
     if it.package.has(submodule) or it.package.is_folder(submodule):
         return OwnModule(submodule)
+    hook = module.frame.get_ever("__getattr__") if module is not None else None
+    if isinstance(hook, Function) and not name.startswith("__"):
+        return it.call(hook, Call([Const(name)], {}, hook.node))
     return UNKNOWN
 
 

@@ -22,6 +22,7 @@ from toolchain.scan.evaluate.values import (
     FrameDict,
     Function,
     Getter,
+    Instance,
     Map,
     Method,
     Namespace,
@@ -30,9 +31,11 @@ from toolchain.scan.evaluate.values import (
     Partial,
     Ref,
     Seq,
+    Union,
     Value,
     each,
     join,
+    join2,
     texts,
 )
 
@@ -44,13 +47,20 @@ Model = Callable[["Interpreter", Call], Value]
 
 def call_outside(it: Interpreter, function: Ref, request: Call) -> Value:
     """Call something by its canonical name."""
+    from toolchain.scan.evaluate.expressions import iterated
+
     path = function.path
     judge_call(it, function, request)
     model = MODELS.get(path)
     if model is not None:
+        if path in _ITERATING and any(isinstance(arg, Instance) for arg in request.args):
+            args = [iterated(it, arg, request.node) for arg in request.args]
+            request = Call(args, request.kwargs, request.node, request.extra)
         return model(it, request)
     if path in pure.FUNCTIONS and not request.extra:
         return fold(pure.FUNCTIONS[path], *_positional(request))
+    if path.endswith((".__getattribute__", ".__getattr__")) and len(request.args) >= 2:
+        return dynamic_attribute(it, request.args[-2], request.args[-1], request.node)
     if path.startswith("builtins.") and path.count(".") == 2:
         return _unbound(it, path, request)
     if request.args and path.rpartition(".")[2] in _PASSING:
@@ -65,6 +75,23 @@ def call_outside(it: Interpreter, function: Ref, request: Call) -> Value:
     return carried(it, request)
 
 
+_ITERATING = frozenset(
+    f"builtins.{name}"
+    for name in (
+        "list",
+        "tuple",
+        "set",
+        "iter",
+        "next",
+        "map",
+        "filter",
+        "zip",
+        "enumerate",
+        "sorted",
+        "reversed",
+        "dict",
+    )
+)
 _PASSING = frozenset(
     [
         "wraps",
@@ -111,8 +138,6 @@ def _callback(it: Interpreter, value: Value, request: Call) -> None:
 def _unbound(it: Interpreter, path: str, request: Call) -> Value:
     """``str.join(",", x)``, ``dict.get(d, k)``, ``object.__getattribute__(x, n)``, ``type.__subclasses__(object)``."""
     kind, name = path.split(".")[1:]
-    if name == "__getattribute__" and len(request.args) >= 2:
-        return dynamic_attribute(it, request.args[0], request.args[1], request.node)
     if name == "__setattr__" and len(request.args) >= 3:
         for text in texts(request.args[1]):
             set_attribute(it, request.args[0], text, request.args[2])
@@ -121,7 +146,7 @@ def _unbound(it: Interpreter, path: str, request: Call) -> Value:
         return call_new(it, request.args[0], request)
     if name == "__subclasses__":
         return it.ref("builtins.object.__subclasses__()")
-    if name == "mro" and request.args:
+    if name == "mro":
         return Dunder("mro")
     if request.args and kind in {"str", "bytes", "list", "dict", "tuple", "set", "bytearray", "int"}:
         from toolchain.scan.evaluate.methods import call_method
@@ -133,8 +158,6 @@ def _unbound(it: Interpreter, path: str, request: Call) -> Value:
 
 def call_new(it: Interpreter, cls: Value, request: Call) -> Value:
     """``object.__new__(cls)``."""
-    from toolchain.scan.evaluate.values import Instance
-
     return Instance(cls) if isinstance(cls, Class) else UNKNOWN
 
 
@@ -173,9 +196,17 @@ def _nameless(it: Interpreter, target: Value, node: ast.AST) -> Value:
         return it.mention(target.step(f"{target.path}.?"), node)
     if isinstance(target, OwnModule):
         module = it.package.module(target.name)
-        found = [] if module is None else [v for v in module.frame.ever.values() if isinstance(v, Ref)]
-        return join([*found[:8], UNKNOWN])
+        return _any_of([] if module is None else list(module.frame.ever.values()))
+    if isinstance(target, Instance):
+        return _any_of([*target.attributes.values(), *target.cls.frame.ever.values()])
+    if isinstance(target, Class):
+        return _any_of(list(target.frame.ever.values()))
     return UNKNOWN
+
+
+def _any_of(values: list[Value]) -> Value:
+    """Any of the things that a namespace of the tree holds, as far as they can matter."""
+    return join([*[value for value in values if isinstance(value, (Ref, OwnName, Function, Union))][:8], UNKNOWN])
 
 
 def _getattr(it: Interpreter, request: Call) -> Value:
@@ -185,9 +216,17 @@ def _getattr(it: Interpreter, request: Call) -> Value:
     return dynamic_attribute(it, request.args[0], request.args[1], request.node, default)
 
 
+def _members(it: Interpreter, request: Call) -> Value:
+    """``inspect.getmembers(x)``: pairs of a name and any attribute of x."""
+    anything = _nameless(it, request.args[0], request.node) if request.args else UNKNOWN
+    return Seq("list", [Seq("tuple", [UNKNOWN, anything])], exact=False)
+
+
 def _setattr(it: Interpreter, request: Call) -> Value:
     if len(request.args) >= 3:
         for text in texts(request.args[1]):
+            if text == "__code__":
+                it.emit_named("code.construct", "?.__code__", request.node, "the code of a function is replaced")
             set_attribute(it, request.args[0], text, request.args[2])
     return Const(None)
 
@@ -231,7 +270,8 @@ def _type(it: Interpreter, request: Call) -> Value:
         for key, value in request.args[2].items.items():
             frame.set(str(key), value)
         bases = request.args[1]
-        made = Class("type", frame, list(bases.items) if isinstance(bases, Seq) else [], it.module.name)
+        name = next(texts(request.args[0]), "type")
+        made = Class(name, frame, list(bases.items) if isinstance(bases, Seq) else [], it.module.name)
         for value in frame.ever.values():
             if isinstance(value, Function) and value.owner is None:
                 value.owner = made
@@ -239,7 +279,7 @@ def _type(it: Interpreter, request: Call) -> Value:
     return UNKNOWN
 
 
-def _code(it: Interpreter, request: Call) -> Value:
+def read_code(it: Interpreter, request: Call) -> Value:
     """Code given as text is read as well: what it reaches is reached."""
     from toolchain.scan.evaluate.expressions import evaluate
     from toolchain.scan.evaluate.statements import execute
@@ -388,17 +428,13 @@ def _next(it: Interpreter, request: Call) -> Value:
 def _dict(it: Interpreter, request: Call) -> Value:
     made = Map()
     for arg in request.args:
-        if isinstance(arg, Map):
-            made.items.update(arg.items)
-            made.rest = arg.rest
-        elif isinstance(arg, (Namespace, FrameDict, Dunder, Ref)):
-            return arg
+        if isinstance(arg, (Map, Namespace, FrameDict, Dunder, Ref)):
+            made.take(arg)
         else:
-            pairs = elements(arg)
-            made.rest = UNKNOWN if pairs is None else made.rest
-            for pair in pairs or ():
+            for pair in contents(arg):
                 if isinstance(pair, Seq) and len(pair.items) == 2:
                     set_item(it, made, pair.items[0], pair.items[1], request.node)
+            made.rest = join2(made.rest or UNKNOWN, UNKNOWN) if elements(arg) is None else made.rest
     made.items.update(request.kwargs)
     return made
 
@@ -548,7 +584,10 @@ MODELS: dict[str, Model] = {
     "builtins.__import__": _import, "importlib.import_module": _import_module, "importlib.reload": _identity,
     "pkgutil.resolve_name": _resolve, "pydoc.locate": _resolve, "pydoc.safeimport": _resolve,
     "hydra.utils.get_method": _resolve, "hydra.utils.get_class": _resolve, "hydra.utils.get_object": _resolve,
-    "builtins.type": _type, "builtins.eval": _code, "builtins.exec": _code, "builtins.compile": _code,
+    "builtins.type": _type, "builtins.eval": read_code, "builtins.exec": read_code, "builtins.compile": read_code,
+    "typing.ForwardRef": read_code, "pandas.eval": read_code, "numexpr.evaluate": read_code, "sympy.sympify": read_code,
+    "sympy.S": read_code, "sympy.parsing.sympy_parser.parse_expr": read_code, "sympy.parse_expr": read_code,
+    "builtins.hasattr": lambda _it, _request: UNKNOWN,
     "builtins.map": _map, "builtins.filter": _filter, "functools.reduce": _reduce, "builtins.sorted": _sorted,
     "builtins.list": _sequence("list"), "builtins.tuple": _sequence("tuple"), "builtins.set": _sequence("set"),
     "builtins.iter": _iter, "builtins.reversed": _reversed, "builtins.zip": _zip, "builtins.enumerate": _enumerate,
@@ -565,6 +604,10 @@ MODELS: dict[str, Model] = {
     "itertools.starmap": _starmap, "threading.Thread": lambda it, r: _run_target(it, r), "asyncio.run": _identity,
     "asyncio.to_thread": _apply_now, "atexit.register": _apply_now, "contextvars.Context().run": _apply_now,
     "inspect.unwrap": _identity, "functools.wraps": lambda _it, _r: _UNCHANGED, "builtins.print": lambda _it, _r: Const(None),
+    "sys.modules.values": lambda it, _request: Seq("list", [it.ref("sys.modules.?")], exact=False),
+    "sys.modules.items": lambda it, _request: Seq("list", [Seq("tuple", [UNKNOWN, it.ref("sys.modules.?")])], exact=False),
+    "sys.modules.copy": lambda it, _request: it.ref("sys.modules"),
+    "inspect.getmembers": _members, "inspect.getmembers_static": _members,
     "sys.modules.get": lambda it, r: get_item(it, it.ref("sys.modules"), r.args[0], r.node) if r.args else UNKNOWN,
     "sys.modules.pop": lambda it, r: get_item(it, it.ref("sys.modules"), r.args[0], r.node) if r.args else UNKNOWN,
     "sys.modules.setdefault": lambda it, r: get_item(it, it.ref("sys.modules"), r.args[0], r.node) if r.args else UNKNOWN,

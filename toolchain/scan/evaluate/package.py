@@ -44,6 +44,7 @@ class Package:
         self._by_name: dict[str, str] = {}
         self._loaded: dict[str, Module] = {}
         self._inert: dict[str, bool] = {}
+        self._lost: dict[str, dict[str, tuple[str, ...]]] = {}
         self._folders: set[str] = set()
         self.large = len(sources) > LARGE
         for file in sources:
@@ -89,6 +90,13 @@ class Package:
             self._loaded[file] = Module(name, file, tree, frame, is_package)
         module = self._loaded[file]
         return module if module.tree is not None else None
+
+    def lost_in(self, file: str) -> dict[str, tuple[str, ...]]:
+        """The modules that went where they cannot be followed, with how they were reached.
+
+        A small tree has one such record; in a large one each file has its own.
+        """
+        return self._lost.setdefault(file if self.large else "", {})
 
     def inert(self, file: str) -> bool:
         """Whether a file of a large tree can be left unevaluated."""

@@ -35,6 +35,25 @@ _CODECS = frozenset(
 )  # fmt: skip
 
 
+ANYTHING = "?"
+"""Stands for an unknown part of a path under ``/proc``, so that the rest of the path is not lost."""
+
+
+def is_process_path(value: object) -> bool:
+    """Whether an abstract value is text that begins a path under ``/proc``."""
+    text = getattr(value, "value", None)
+    return isinstance(text, str) and text.startswith("/proc/")
+
+
+class PathText(str):
+    """A ``pathlib`` path with known parts: joined by ``/`` and otherwise its text."""
+
+    __slots__ = ()
+
+    def __truediv__(self, other: str) -> PathText:
+        return PathText(f"{self}/{other}")
+
+
 class TooMuch(Exception):
     """The result would be larger than the evaluator holds."""
 
@@ -184,6 +203,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "os.fsencode": lambda x: x if isinstance(x, bytes) else x.encode(), "unicodedata.normalize": lambda f, x: __import__("unicodedata").normalize(f, x),
     "json.loads": lambda data: __import__("json").loads(data) if len(data) <= LIMIT else None,
     "collections.deque": lambda items=(), *_: list(items), "array.array": lambda _kind, items=(): list(items),
+    **dict.fromkeys(("pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath"), lambda *x: PathText("/".join(x))),
     "posixpath.join": lambda *x: "/".join(x), "os.path.join": lambda *x: "/".join(x),
     "os.path.basename": lambda x: x.rpartition("/")[2], "os.path.splitext": lambda x: (x.rpartition(".")[0], "." + x.rpartition(".")[2]),
 }  # fmt: skip

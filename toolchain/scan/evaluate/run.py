@@ -59,6 +59,11 @@ def run_top_level(it: Interpreter, module: Module) -> None:
             module.state = "done"
 
 
+# How often function bodies are read anew while what they are handed, or what objects hold, still grows.
+_TURNS = 4
+_LARGE_TURNS = 2
+
+
 def run_module(it: Interpreter, module: Module) -> None:
     """Evaluate a module to the end: its top level, then its functions with arguments that are not known."""
     from toolchain.scan.evaluate.calls import visit_function
@@ -67,14 +72,14 @@ def run_module(it: Interpreter, module: Module) -> None:
     it.root_dynamic = _is_dynamic(module)
     if module.state == "new":
         run_top_level(it, module)
-    for again in (False, True):
+    for turn in range(_LARGE_TURNS if it.package.large else _TURNS):
         it.dirty = False
         position = 0
         while position < len(module.functions):
             function = module.functions[position]
             assert isinstance(function, Function)
             with it.inside(function.frame, module, Activation()):
-                visit_function(it, function, again=again)
+                visit_function(it, function, again=turn > 0)
             position += 1
         if not it.dirty:
             break

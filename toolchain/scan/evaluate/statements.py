@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain.scan.evaluate.attributes import class_attribute, get_attribute
 from toolchain.scan.evaluate.calls import call, call_function
-from toolchain.scan.evaluate.expressions import UNROLL, binary, defaults_of, evaluate, worth_unrolling
+from toolchain.scan.evaluate.expressions import UNROLL, binary, defaults_of, evaluate, iterated, worth_unrolling
 from toolchain.scan.evaluate.folding import contents, elements
 from toolchain.scan.evaluate.frames import Frame
 from toolchain.scan.evaluate.interpreter import Activation, Call
+from toolchain.scan.evaluate.judge import judge_merged_environment
 from toolchain.scan.evaluate.modules import import_from, import_statement
+from toolchain.scan.evaluate.natives import read_code
 from toolchain.scan.evaluate.patterns import bind_pattern
 from toolchain.scan.evaluate.subscripts import get_item, set_attribute, set_item
 from toolchain.scan.evaluate.values import (
@@ -104,12 +106,15 @@ def assign(it: Interpreter, target: ast.expr, value: Value) -> None:
 
 
 def _judge_assignment(it: Interpreter, owner: Value, target: ast.Attribute) -> None:
+    if target.attr == "__code__":
+        it.emit_named("code.construct", "?.__code__", target, "the code of a function is replaced")
     for option in each(owner):
         if isinstance(option, Ref):
             it.mention(it.ref(f"{option.path}.{target.attr}", option.trail), target)
 
 
 def _unpack(it: Interpreter, targets: list[ast.expr], value: Value) -> None:
+    value = iterated(it, value, targets[0]) if targets else value
     items = elements(value)
     star = next((n for n, target in enumerate(targets) if isinstance(target, ast.Starred)), None)
     if items is None or len(items) < len(targets) - (star is not None):
@@ -145,7 +150,11 @@ def _annotated(it: Interpreter, node: ast.AnnAssign) -> Signal:
 
 def annotation(it: Interpreter, node: ast.expr | None) -> None:
     """An annotation runs code where it holds more than names."""
-    if node is None or isinstance(node, (ast.Name, ast.Constant, ast.Attribute)):
+    if node is None or isinstance(node, (ast.Name, ast.Attribute)):
+        return
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str) and "(" in node.value:
+            read_code(it, Call([Const(node.value)], {}, node))
         return
     if any(isinstance(part, (ast.Call, ast.NamedExpr)) for part in ast.walk(node)):
         evaluate(it, node)
@@ -154,6 +163,7 @@ def annotation(it: Interpreter, node: ast.expr | None) -> None:
 def _augmented(it: Interpreter, node: ast.AugAssign) -> Signal:
     before = evaluate(it, _loaded(node.target))
     value = evaluate(it, node.value)
+    judge_merged_environment(it, before, value, node)
     if isinstance(before, Seq) and isinstance(node.op, ast.Add):
         found = elements(value)
         assign(
@@ -175,7 +185,7 @@ def _loaded(target: ast.expr) -> ast.expr:
 
 
 def _for(it: Interpreter, node: ast.For | ast.AsyncFor) -> Signal:
-    source = _iterated(it, evaluate(it, node.iter), node)
+    source = iterated(it, evaluate(it, node.iter), node)
     items = elements(source)
     if items is not None and 0 < len(items) <= UNROLL and worth_unrolling(it, items):
         start = it.fuel
@@ -198,15 +208,6 @@ def _for(it: Interpreter, node: ast.For | ast.AsyncFor) -> Signal:
     it.frame.merge([it.frame.pop()], complete=False)
     it.frame.merge([_branch(it, node.orelse)[0]], complete=False)
     return None
-
-
-def _iterated(it: Interpreter, value: Value, node: ast.AST) -> Value:
-    if isinstance(value, Instance):
-        hook = class_attribute(it, value.cls, "__iter__") or class_attribute(it, value.cls, "__getitem__")
-        if isinstance(hook, Function):
-            found = call_function(it, hook, [value], {}, node)
-            return found if not isinstance(found, Instance) else UNKNOWN
-    return value
 
 
 _LOOP_STEPS = 60_000

@@ -25,6 +25,7 @@ from toolchain.scan.evaluate.values import (
     OwnName,
     Ref,
     Seq,
+    Unknown,
     Value,
     each,
     join,
@@ -53,7 +54,7 @@ def _item(it: Interpreter, value: Value, key: Value, node: ast.AST) -> Value:
     if isinstance(value, Seq):
         return _of_seq(value, key)
     if isinstance(value, Map):
-        return _of_map(value, key)
+        return _of_map(it, value, key, node)
     if isinstance(value, Const):
         return fold(lambda items, index: items[index], value, key)
     if isinstance(value, (FrameDict, Namespace)):
@@ -79,13 +80,16 @@ def _of_seq(value: Seq, key: Value) -> Value:
     return join([*value.items, *([] if value.exact and value.items else [UNKNOWN])])
 
 
-def _of_map(value: Map, key: Value) -> Value:
+def _of_map(it: Interpreter, value: Map, key: Value, node: ast.AST) -> Value:
     try:
         wanted = concrete(key)
         if wanted in value.items:
             return value.items[wanted]
     except (NotKnown, TypeError):
-        return join([*value.items.values(), value.rest or UNKNOWN])
+        spread = [get_item(it, inner, UNKNOWN, node) for inner in value.spread]
+        return join([*value.items.values(), *spread, value.rest or UNKNOWN])
+    if value.spread:
+        return join([*(get_item(it, inner, key, node) for inner in value.spread), value.rest or UNKNOWN])
     return value.rest if value.rest is not None else UNKNOWN
 
 
@@ -122,7 +126,7 @@ def _of_ref(it: Interpreter, value: Ref, key: Value, node: ast.AST) -> Value:
     text = key.value if isinstance(key, Const) and isinstance(key.value, str) else None
     if value.path == "sys.modules":
         if text is None:
-            return UNKNOWN
+            return it.ref("sys.modules.?", value.trail)
         if text in {it.module.name, "__main__"}:
             return OwnModule(it.module.name)
         return import_module(it, text, node)
@@ -150,9 +154,9 @@ def _of_dunder(it: Interpreter, value: Dunder, key: Value, node: ast.AST) -> Val
             name = "?.__globals__.__builtins__"
             it.emit(it.policy.rules["introspection.builtins"], name, node, value.trail)
             return it.ref("builtins", (*value.trail, f"line {getattr(node, 'lineno', 1)}: ['__builtins__']"))
-        if value.kind == "globals" and text in it.policy.carried:
+        if value.kind == "globals" and text.lstrip("_") in it.policy.carried:
             it.emit(it.policy.rules["introspection.builtins"], f"?.__globals__.{text}", node, value.trail)
-            return it.ref(text, value.trail)
+            return it.ref(text.lstrip("_"), value.trail)
         if value.kind == "globals" and it.policy.match(f"os.{text}") is not None:
             it.emit(it.policy.rules["introspection.builtins"], f"?.__globals__.{text}", node, value.trail)
             return it.ref(f"os.{text}", value.trail)
@@ -178,8 +182,10 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
     judge_environment(it, target, key, node)
     if it.shadow:
         return
-    for option in each(target):
-        if isinstance(option, Map):
+    for option in each(_real(it, target)):
+        if isinstance(option, (Unknown, Ref)):
+            _lose(it, value)
+        elif isinstance(option, Map):
             _set_in_map(option, key, value)
         elif isinstance(option, FrameDict) and isinstance(key, Const) and isinstance(key.value, str):
             option.frame.add(key.value, value)
@@ -193,6 +199,21 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
                 from toolchain.scan.evaluate.calls import call_function
 
                 call_function(it, function, [option, key, value], {}, node)
+
+
+def _lose(it: Interpreter, value: Value) -> None:
+    for option in each(value):
+        if isinstance(option, Ref) and option.path in it.policy.sensitive:
+            it.lose(option)
+
+
+def _real(it: Interpreter, target: Value) -> Value:
+    """The thing behind a name that is imported from the tree."""
+    if isinstance(target, OwnName):
+        from toolchain.scan.evaluate.modules import force
+
+        return force(it, target)
+    return target
 
 
 def _set_in_map(target: Map, key: Value, value: Value) -> None:
@@ -226,8 +247,10 @@ def _set_in_seq(target: Seq, key: Value, value: Value) -> None:
 
 def set_attribute(it: Interpreter, target: Value, name: str, value: Value) -> None:
     """``target.name = value``."""
-    for option in each(target):
-        if isinstance(option, Instance):
+    for option in each(_real(it, target)):
+        if isinstance(option, (Unknown, Ref)):
+            _lose(it, value)
+        elif isinstance(option, Instance):
             before = option.attributes.get(name)
             option.attributes[name] = value if before is None else join2(before, value)
             if before is None and value is not UNKNOWN:

@@ -25,14 +25,14 @@ class Value:
     __slots__ = ()
 
 
-class _Unknown(Value):
+class Unknown(Value):
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "UNKNOWN"
 
 
-UNKNOWN = _Unknown()
+UNKNOWN = Unknown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,23 @@ class Seq(Value):
 
 @dataclass(slots=True, eq=False)
 class Map(Value):
-    """A dictionary: values under known keys, and the values whose key is not known."""
+    """A dictionary: values under known keys, those whose key is not known, and namespaces spread into it."""
 
     items: dict[Any, Value] = field(default_factory=dict)
     rest: Value | None = None
+    spread: tuple[Value, ...] = ()
+
+    def take(self, other: Value) -> None:
+        """Take over what another mapping holds."""
+        if isinstance(other, Map):
+            self.items.update(other.items)
+            self.spread += other.spread
+            more = other.rest
+        else:
+            self.spread += (other,) if isinstance(other, (Namespace, FrameDict, Ref, Dunder)) else ()
+            more = UNKNOWN
+        if more is not None:
+            self.rest = more if self.rest is None else join2(self.rest, more)
 
 
 @dataclass(slots=True, eq=False)
@@ -117,6 +130,8 @@ class Function(Value):
     owner: Class | None = None
     kind: str = "function"
     returns: Value | None = None
+    inputs: dict[str, Value] = field(default_factory=dict)
+    """What calls that were not followed one by one have handed in, by parameter."""
     visiting: bool = False
     size: int = 0
 
@@ -243,7 +258,7 @@ def _identity(value: Value) -> Any:
 
 
 def _shorten(options: list[Value]) -> list[Value]:
-    strong = [option for option in options if not isinstance(option, (Const, _Unknown))]
+    strong = [option for option in options if not isinstance(option, (Const, Unknown))]
     weak = [option for option in options if isinstance(option, Const)]
     kept = strong[-MAX_ALTERNATIVES:]
     room = MAX_ALTERNATIVES - len(kept)
