@@ -30,6 +30,7 @@ _KINDS: Final = {
     "locks-resolved": "locks",
     "code": "records of large plugins",
     "resolver": "the resolver's own cache",
+    "scan": "results of scans",
     "tmp": "unfinished files",
 }
 # Small, and what they record stays true without the pieces: a build needs them to know what an engine already has.

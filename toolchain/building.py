@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from images.sbom import bill_of_materials
 from toolchain.check.reading import Reading, read_plugin
 from toolchain.core.containers import connect
 from toolchain.core.errors import UsageFault
+from toolchain.core.files import write_whole
 from toolchain.core.findings import Finding, Severity, ordered
 from toolchain.core.reporter import Reporter
 from toolchain.plugin.tree import PluginTree
@@ -67,9 +67,10 @@ def build_plugin(order: BuildOrder, reporter: Reporter) -> BuildOutcome:
     text = plugin_lock.render(image.lock, requirements)
     changed = not order.locked and text != kept
     if changed:
-        _write(file, text)
+        write_whole(file, text.encode())
     if order.sbom is not None:
-        _write(order.sbom, json.dumps(bill_of_materials(image, Cache(cache_directory())), indent=2) + "\n")
+        sbom = json.dumps(bill_of_materials(image, Cache(cache_directory())), indent=2) + "\n"
+        write_whole(order.sbom, sbom.encode())
     return BuildOutcome(findings, image, file, changed)
 
 
@@ -113,15 +114,3 @@ def _request(order: BuildOrder, reading: Reading, requirements: RequirementSet, 
         lock=None if order.upgrade else kept,
         locked=order.locked,
     )
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
-    except OSError as reason:
-        partial.unlink(missing_ok=True)
-        remedy = "check the folder's permissions and the free space"
-        raise UsageFault(f"cannot be written: {reason.strerror}", where=str(file), remedy=remedy) from None

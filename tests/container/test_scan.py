@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.scan import Limits, ScanOptions, scan
+from toolchain.scan import CachePlace, Limits, Scanned, ScanOptions, scan
 from toolchain.scan.sarif import to_sarif
 
 _PLAIN = ScanOptions(use_bandit=False)
@@ -91,7 +91,7 @@ def test_a_result_is_cached_by_content(tmp_path: Path) -> None:
     plugin = tmp_path / "plugin"
     plugin.mkdir()
     _write(plugin, a="eval('1')\n")
-    options = ScanOptions(use_bandit=False, cache=tmp_path / "cache")
+    options = ScanOptions(use_bandit=False, cache=CachePlace(tmp_path / "cache", tmp_path / "key"))
     first, second = scan(plugin, options), scan(plugin, options)
     assert (first.stats["cached"], second.stats["cached"]) == (False, True)
     assert first.findings == second.findings
@@ -99,7 +99,7 @@ def test_a_result_is_cached_by_content(tmp_path: Path) -> None:
 
 def test_sarif_carries_class_and_place(tmp_path: Path) -> None:
     _write(tmp_path, a="\neval('1')\n")
-    run = json.loads(json.dumps(to_sarif(scan(tmp_path, _PLAIN))))["runs"][0]
+    run = json.loads(json.dumps(to_sarif([Scanned("plugin", scan(tmp_path, _PLAIN))])))["runs"][0]
     assert run["results"][0]["properties"]["class"] == "E"
     assert run["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] == 2
     assert run["tool"]["driver"]["rules"][run["results"][0]["ruleIndex"]]["id"] == run["results"][0]["ruleId"]

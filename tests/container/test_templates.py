@@ -19,11 +19,11 @@ def mixpeek(*arguments):
     return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
 
 
-def passed(done):
+def passed(done, *more):
     assert done.returncode == 0, done.stdout + done.stderr
     data = json.loads(done.stdout)["data"]
     assert {check["name"]: check["status"] for check in data["checks"]} == dict.fromkeys(
-        ("structure", "schemas", "pipeline", "tests", "samples", "realtime", "ending"), "passed"
+        ("structure", "schemas", "pipeline", "tests", "samples", "realtime", "ending", *more), "passed"
     )
     return data
 
@@ -41,7 +41,7 @@ def generated(request, tmp_path_factory):
 
 
 def test_a_generated_plugin_passes_in_the_sandbox(generated):
-    data = passed(mixpeek("plugin", "test", "--sandbox", "--json", "--path", generated))
+    data = passed(mixpeek("plugin", "test", "--sandbox", "--json", "--path", generated), "scan")
     assert data["evidence"]["observed"]["confinement"]["network"] == "none"
     assert data["samples"]["recomputed"]["vectors"]
 
@@ -51,6 +51,7 @@ def test_a_generated_plugin_passes_on_this_machine(generated):
 
 
 def test_the_example_embeds_a_thousand_real_rows_in_the_sandbox():
-    data = passed(mixpeek("plugin", "test", "--sandbox", "--json", "--path", ROOT / "examples/text_embedder"))
+    done = mixpeek("plugin", "test", "--sandbox", "--json", "--path", ROOT / "examples/text_embedder")
+    data = passed(done, "scan")
     (vectors,) = data["samples"]["recomputed"]["vectors"]
     assert (vectors["vectors"] >= 1000, vectors["dimension"], vectors["missing"]) == (True, 256, 0)

@@ -28,10 +28,18 @@ class Verdict:
 
     @property
     def rules(self) -> list[str]:
-        """The rules of the findings that deny a pass."""
-        return [
-            finding["rule"] for finding in self.envelope["findings"] if finding["severity"] in {"error", "unknown"}
-        ]
+        """The rules of the findings that deny a pass; of the scan's, see ``scan_rules``."""
+        return [rule for rule in self._denying if not rule.startswith("scan.")]
+
+    @property
+    def scan_rules(self) -> set[str]:
+        """The rules of the scan that deny a pass: most plugins that attack the sandbox break one as well."""
+        return {rule for rule in self._denying if rule.startswith("scan.")}
+
+    @property
+    def _denying(self) -> list[str]:
+        findings = self.envelope["findings"]
+        return [finding["rule"] for finding in findings if finding["severity"] in {"error", "unknown"}]
 
     @property
     def error(self) -> dict[str, Any]:

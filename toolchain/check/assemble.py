@@ -13,21 +13,33 @@ from toolchain.check.reading import Reading
 from toolchain.check.realtime import check_realtime, missing_handler
 from toolchain.check.report import CheckResult, Source, Status, TestReport, judge
 from toolchain.check.sampling import SampleOutput, check_samples
+from toolchain.check.scanning import scan_evidence
 from toolchain.check.schemas import check_features, check_metadata, check_schemas
 from toolchain.check.stages import check_ending, check_stage
 from toolchain.check.testing import check_tests
 from toolchain.check.untrusted import entries, fields, number, one_line, text, texts
 from toolchain.core.findings import Finding, Severity
+from toolchain.scan import ScanResult
 
 _DETAIL_LIMIT = 6_000
 _OF_THE_MANIFEST = ("manifest.import",)
 
 
-def assemble(reading: Reading, run: GuestRun | None, sample: Sample | None, *, mode: str) -> TestReport:
-    """The report on a plugin; ``run`` is ``None`` when the files alone showed that it cannot run."""
+def assemble(
+    reading: Reading,
+    run: GuestRun | None,
+    sample: Sample | None,
+    scanned: tuple[CheckResult, ScanResult | None] | None,
+) -> TestReport:
+    """The report on a plugin.
+
+    ``run`` is ``None`` when the files alone showed that it cannot run; ``scanned``, the check and its result,
+    when it was to run without the sandbox.
+    """
     assembly = _Assembly(reading, run, sample)
     checks = [
         assembly.structure(),
+        *([scanned[0]] if scanned else []),
         assembly.schemas(),
         assembly.pipeline(),
         assembly.tests(),
@@ -43,12 +55,12 @@ def assemble(reading: Reading, run: GuestRun | None, sample: Sample | None, *, m
             "path": printable(str(reading.tree.root)),
             "files": len(reading.tree.files),
         },
-        mode=mode,
+        mode="sandbox" if scanned else "process",
         checks=tuple(checks),
         samples=_samples_json(assembly.result("samples"), output),
         tests=_tests_json(assembly.result("tests")),
         realtime=_realtime_json(assembly.result("realtime")),
-        evidence=_evidence(run),
+        evidence=_evidence(run) | ({"scan": scan_evidence(scanned[1])} if scanned else {}),
         details=assembly.details(),
     )
 

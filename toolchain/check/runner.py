@@ -19,6 +19,7 @@ from toolchain.check.process_run import run_in_process
 from toolchain.check.reading import Reading, read_plugin
 from toolchain.check.report import TestReport
 from toolchain.check.samples_file import SampleChoice, find_sample
+from toolchain.check.scanning import ScanBeside, check_scan
 from toolchain.core.reporter import Reporter
 
 
@@ -60,11 +61,13 @@ def test_plugin(request: TestRequest, reporter: Reporter) -> TestReport:
     used, ``EngineUnavailable`` and its kin where a sandbox cannot be had: those say nothing about the plugin.
     """
     reading = read_plugin(request.path)
+    beside = ScanBeside(reading.tree.root) if request.sandbox else None
     sample, against = find_sample(SampleChoice(request.sample_data, request.plugin_sample), reading.tree)
     requirements = read_requirements(reading.tree.root, reading.manifest.dependencies)
     reading = replace(reading, requirement_findings=(*against, *requirements.findings))
     run = _run(request, reading, requirements, sample, reporter) if reading.can_run else None
-    return assemble(reading, run, sample, mode="sandbox" if request.sandbox else "process")
+    scanned = None if beside is None else check_scan(beside)
+    return assemble(reading, run, sample, scanned)
 
 
 test_plugin.__test__ = False  # type: ignore[attr-defined]  # pytest collects functions called test_…

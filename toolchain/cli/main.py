@@ -48,6 +48,8 @@ _PLUGIN_COMMANDS = {
     "init": (f"{_COMMANDS}.plugin_init", "Create a new plugin from a template."),
     "build": (f"{_COMMANDS}.plugin_build", "Build a plugin's image: locked, offline, reproducible."),
     "test": (f"{_COMMANDS}.plugin_test", "Validate and test a plugin, on this machine or in the sandbox."),
+    "scan": (f"{_COMMANDS}.plugin_scan", "Scan a plugin for what it may not do; nothing of it is executed."),
+    "diff": (f"{_COMMANDS}.plugin_diff", "Show what changed between two versions of a plugin."),
 }
 
 

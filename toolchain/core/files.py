@@ -1,12 +1,13 @@
-"""Reads files of a folder that a stranger filled."""
+"""Reads files of a folder that a stranger filled, and writes files whole."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
-from toolchain.core.errors import PluginFault
+from toolchain.core.errors import PluginFault, UsageFault
 
 
 def read_regular(root: Path, name: str, *, limit: int) -> bytes:
@@ -48,3 +49,15 @@ def _open_below(root: Path, name: str) -> int:
         return os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=current)
     finally:
         os.close(current)
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file that the user named, whole or not at all. Raises ``UsageFault`` when that cannot be done."""
+    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        partial.write_bytes(data)
+        partial.replace(file)
+    except OSError as reason:
+        partial.unlink(missing_ok=True)
+        remedy = "check the folder's permissions and the free space"
+        raise UsageFault(f"cannot be written: {reason.strerror}", where=str(file), remedy=remedy) from None

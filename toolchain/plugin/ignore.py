@@ -47,13 +47,13 @@ _EGG_INFO: Final = ".egg-info"
 class IgnoreRules:
     """The rules for one plugin's folder."""
 
-    def __init__(self, root: Path) -> None:
-        """Read ``.mixpeekignore`` below ``root``, if there is one.
+    def __init__(self, root: Path, *, own: bool = True) -> None:
+        """Read ``.mixpeekignore`` below ``root``, if there is one; without ``own`` it is not looked at.
 
         Raises ``PluginFault`` when it cannot be read or holds a pattern that means nothing.
         """
         self._root = root
-        self._own = _own_rules(root)
+        self._own = _own_rules(root) if own else None
 
     def ignores_folder(self, name: str) -> bool:
         """Whether nothing below the folder ``name`` (relative, with ``/``) belongs to the plugin."""

@@ -1,112 +1,88 @@
-# data tables
-# ruff: noqa: E501
-"""bandit beside our own evaluator, in a bounded process: only its rules of our classes, no suppressions."""
+"""bandit beside our own evaluator, in a bounded process: only its rules of our classes, no suppressions.
+
+bandit spends a second on 25 files, so it gets only those in which its rules can find anything. That is decided
+by the words that a file must hold for a rule to match: bandit compares resolved names, and every part of a name
+that it resolves stands in the text. The two ways around that are covered: a text that is not ASCII is normalised
+as Python normalises names, and where a string may name a module, the string need not be spelled out.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-import tempfile
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
+from typing import Any
 
-from toolchain.core.errors import ProcessFailed
-from toolchain.core.process import run
+from toolchain.scan.inspect.text import decoded
 from toolchain.scan.model import Limits
+from toolchain.scan.pool import Sources, judge_sources
 
-_TESTS = {
-    "B102": "E", "B307": "E", "B301": "D", "B302": "D", "B506": "D", "B614": "D", "B312": "N", "B321": "N", "B401": "N", "B402": "N",
-    "B404": "P", "B602": "P", "B603": "P", "B604": "P", "B605": "P", "B606": "P", "B607": "P",
-}  # fmt: skip
-# bandit names these tests by literal words; a file without any of them has nothing for it.
+# bandit's test ids by our classes; what each looks for stands in its documentation.
+TESTS: Mapping[str, str] = {
+    **dict.fromkeys(("B404", "B602", "B603", "B604", "B605", "B606", "B607", "B609"), "P"),
+    **dict.fromkeys(("B102", "B307", "B612"), "E"),
+    **dict.fromkeys(("B312", "B321", "B401", "B402"), "N"),
+    **dict.fromkeys(("B301", "B302", "B506", "B614"), "D"),
+}
 _WORDS = re.compile(
-    rb"exec|eval|pickle|marshal|yaml|torch|telnetlib|ftplib|subprocess|popen|system|spawn|shell|commands|dill|shelve|joblib"
+    r"\bexec\b|(?<!\.)\beval\b"  # B102, B307: the bare names
+    r"|\bsubprocess|\bcommands\b|\bpopen[234]?\b|\bsystem\b|\bexec[lv]p?e?\b|\bspawn[lv]p?e?\b|\bstartfile\b|\bshell\b"
+    r"|\b(?:pickle|cPickle|dill|shelve|jsonpickle|marshal)\b|\bread_pickle\b|\btelnetlib|\bftplib"
+    r"|\b__import__\b|\bimport_module\b"
 )
+# Rules of two words: both must be there.
+_PAIRS = (
+    (re.compile(r"\b(?:torch|yaml)\b"), re.compile(r"\bload\b")),
+    (re.compile(r"\blogging\b"), re.compile(r"\blisten\b")),
+)
+_PROGRAM = "toolchain.scan.bandit_worker"
 
 
 @dataclass(frozen=True)
 class BanditHit:
-    """One result of bandit, or its failure on a file."""
+    """One result of bandit: lines from ``line`` to ``last``, ``column`` from 0."""
 
     file: str
     line: int
     last: int
+    column: int
     power: str
     test: str
     message: str
-    failure: bool = False
 
 
-def bandit_hits(sources: dict[str, bytes], limits: Limits) -> list[BanditHit]:
-    """What bandit says of the files; a file it cannot read is a failure."""
-    chosen = {name: data for name, data in sources.items() if _WORDS.search(data)}
-    if not chosen or find_spec("bandit") is None:
-        return []
-    with tempfile.TemporaryDirectory(prefix="mixpeek-scan-") as folder:
-        names: dict[str, str] = {}
-        for position, (name, data) in enumerate(chosen.items()):
-            path = Path(folder, f"{position}.py")
-            path.write_bytes(data)
-            names[str(path)] = name
-        try:
-            done = run(
-                _argv(Path(folder), list(names)),
-                timeout=limits.total_seconds,
-                cwd=Path(folder),
-                env={"HOME": folder},
-            )
-            report = json.loads(Path(folder, "report.json").read_bytes())
-        except (ProcessFailed, OSError, ValueError) as reason:
-            return [BanditHit("", 1, 1, "U", "bandit", f"bandit failed: {reason}", failure=True)]
-        if done.returncode not in {0, 1}:
-            return [BanditHit("", 1, 1, "U", "bandit", f"bandit ended with {done.returncode}", failure=True)]
-    return _hits(report, names)
+@dataclass(frozen=True)
+class BanditFailure:
+    """A file that bandit could not judge, and why."""
+
+    file: str
+    message: str
+    line: int = 1
 
 
-def _argv(folder: Path, files: list[str]) -> list[str]:
-    (folder / "bandit.yaml").write_text("{}\n")
-    wanted = [
-        "-t",
-        ",".join(_TESTS),
-        "--ignore-nosec",
-        "-c",
-        str(folder / "bandit.yaml"),
-        "-f",
-        "json",
-        "-o",
-        str(folder / "report.json"),
-    ]
-    (folder / "files").write_text("\n".join(files))
-    program = "import sys; from bandit.cli.main import main; main()"
-    return [sys.executable, "-I", "-c", program, *wanted, "-q", *files]
+def bandit_hits(sources: Mapping[str, bytes], limits: Limits) -> Iterator[BanditHit | BanditFailure]:
+    """What bandit says of the files; what it cannot read, and a bandit that is not there, is a failure."""
+    chosen = {name: data for name, data in sources.items() if can_hit(data)}
+    if chosen:
+        for answer in judge_sources(Sources(chosen, (), 1, _PROGRAM), limits):
+            yield from _results(answer)
 
 
-def _hits(report: dict[str, list[dict[str, object]]], names: dict[str, str]) -> list[BanditHit]:
-    found = [
-        BanditHit(
-            names[str(item["filename"])],
-            int(str(item["line_number"])),
-            max(item["line_range"])
-            if isinstance(item["line_range"], list) and item["line_range"]
-            else int(str(item["line_number"])),
-            _TESTS.get(str(item["test_id"]), "U"),
-            str(item["test_id"]),
-            str(item["issue_text"]),
-        )
-        for item in report["results"]
-    ]
-    found += [
-        BanditHit(
-            names.get(str(item["filename"]), str(item["filename"])),
-            1,
-            1,
-            "U",
-            "bandit",
-            f"bandit: {item['reason']}",
-            failure=True,
-        )
-        for item in report["errors"]
-    ]
-    return found
+def can_hit(data: bytes) -> bool:
+    """Whether a file holds what one of the rules needs for a hit."""
+    text = decoded(data)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    if _WORDS.search(text):
+        return True
+    return any(first.search(text) and second.search(text) for first, second in _PAIRS)
+
+
+def _results(answer: dict[str, Any]) -> Iterator[BanditHit | BanditFailure]:
+    file = answer["file"]
+    if answer["problem"] is not None:
+        _rule, message, line = answer["problem"]
+        yield BanditFailure(file, f"bandit: {message}", line)
+    for test, line, last, column, message in answer["reached"]:
+        yield BanditHit(file, line, last, column, TESTS[test], test, message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from toolchain.core.findings import Finding, Severity
 
@@ -23,14 +23,28 @@ CLASSES = {
 }
 
 
+FailOn = Literal["forbidden", "warned", "never"]
+
+
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one scan: counts, bytes and seconds."""
+    """Bounds of one scan: counts, bytes and seconds.
+
+    ``text_bytes`` is the most of one source that is parsed, ``source_bytes`` of all sources together;
+    ``file_bytes`` and ``total_bytes`` are what is read at all, unpacked. Past ``ratio_floor`` bytes an archive
+    may not unpack to more than ``ratio`` times its size. ``nesting`` counts archives in archives, ``depth``
+    folders.
+    """
 
     files: int = 20_000
-    file_bytes: int = 8 << 20
-    total_bytes: int = 1 << 30
+    text_bytes: int = 8 << 20
+    source_bytes: int = 256 << 20
+    file_bytes: int = 512 << 20
+    total_bytes: int = 2 << 30
     nesting: int = 3
+    depth: int = 64
+    ratio: int = 100
+    ratio_floor: int = 64 << 20
     line_length: int = 20_000
     file_seconds: float = 20.0
     total_seconds: float = 300.0
@@ -38,20 +52,40 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class CachePlace:
+    """Where results are kept, and the file of the key that seals them; the two must not share a folder."""
+
+    folder: Path
+    key: Path
+
+
+@dataclass(frozen=True)
 class ScanOptions:
-    """How to scan. ``workers`` 0 means one for each processor, two at most; ``baseline`` is the reviewer's."""
+    """How to scan.
+
+    Of a folder, ``packed_only`` reads what an archive would hold; otherwise what the plugin's own ``.mixpeekignore``
+    leaves out is read as well, because a reviewer may have the folder and no archive.
+    ``fail_on`` ``None`` means forbidden findings, and warnings as well under ``strict``. ``workers`` 0 means one
+    for each processor, two at most; ``baseline`` is the reviewer's.
+    """
 
     strict: bool = False
+    fail_on: FailOn | None = None
+    packed_only: bool = False
     use_bandit: bool = True
     workers: int = 0
-    cache: Path | None = None
+    cache: CachePlace | None = None
     baseline: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
 class ScanFinding:
-    """One construct: its class of power, canonical name, how it was reached, and what to do instead."""
+    """One construct: its class of power, canonical name, how it was reached, and what to do instead.
+
+    ``line`` counts from 1, ``column`` from 0. ``source`` is the line itself; ``context`` the lines around it, of
+    which the first is ``context_line``. ``tools`` are those that found it, ``suppressed`` says who accepted it.
+    """
 
     rule: str
     power: str
@@ -64,6 +98,8 @@ class ScanFinding:
     column: int = 0
     trail: tuple[str, ...] = ()
     source: str = ""
+    context: tuple[str, ...] = ()
+    context_line: int = 1
     tools: tuple[str, ...] = ("mixpeek",)
     suppressed: str | None = None
 
@@ -114,15 +150,42 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """What a plugin says of itself: name, version, requirement lines as written, and what it asks to reach."""
+
+    name: str | None = None
+    version: str | None = None
+    dependencies: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The declaration as plain data."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "dependencies": list(self.dependencies),
+            "permissions": list(self.permissions),
+        }
+
+
+@dataclass(frozen=True)
 class ScanResult:
-    """The answer. ``digest`` binds the content, ``rules`` the rule set; ``passed`` is the verdict."""
+    """The answer; ``passed`` is the verdict.
+
+    ``content_digest`` binds everything that was read, ``code_digest`` what of it can carry code, ``rules_digest``
+    the rule set. ``left_out`` are folders and files that are never packed and were not read.
+    """
 
     findings: tuple[ScanFinding, ...]
     inventory: tuple[Item, ...]
     rules_digest: str
     rules_version: int
     content_digest: str
+    code_digest: str
     strict: bool
+    fail_on: FailOn
+    declared: Declared
+    left_out: tuple[str, ...]
     stats: dict[str, Any]
 
     @property
@@ -132,8 +195,8 @@ class ScanResult:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing forbidden was found; under the strict list a warning fails as well."""
-        bad = {"forbidden", "warned"} if self.strict else {"forbidden"}
+        """Whether nothing was found that fails, beside what a reviewer accepted."""
+        bad = {"forbidden": {"forbidden"}, "warned": {"forbidden", "warned"}, "never": set[str]()}[self.fail_on]
         return not any(finding.level in bad for finding in self.active)
 
     def to_json(self) -> dict[str, Any]:
@@ -142,8 +205,12 @@ class ScanResult:
             "schema": "mixpeek.scan/1",
             "passed": self.passed,
             "strict": self.strict,
+            "fail_on": self.fail_on,
             "rules": {"version": self.rules_version, "sha256": self.rules_digest},
             "content_sha256": self.content_digest,
+            "code_sha256": self.code_digest,
+            "declared": self.declared.to_json(),
+            "left_out": list(self.left_out),
             "findings": [finding.to_json() for finding in self.findings],
             "inventory": [item.to_json() for item in self.inventory],
             "stats": self.stats,

@@ -22,11 +22,15 @@ _ONE_WORKER_FILES = 24
 
 @dataclass(frozen=True)
 class Sources:
-    """The Python files of a tree, the names under which its own package may be imported, and how many workers."""
+    """The Python files of a tree, the names under which its own package may be imported, and how many workers.
+
+    ``program`` is the module whose ``main`` judges them.
+    """
 
     files: dict[str, bytes]
     roots: tuple[str, ...]
     workers: int
+    program: str = "toolchain.scan.worker"
 
 
 def judge_sources(sources: Sources, limits: Limits) -> list[dict[str, Any]]:
@@ -86,7 +90,7 @@ def _worker(judge: list[str], sources: Sources, limits: Limits) -> Iterator[dict
         "judge": judge,
     }
     root = str(Path(toolchain.__file__).resolve().parent.parent)
-    program = f"import sys; sys.path.insert(0, {root!r}); from toolchain.scan.worker import main; main()"
+    program = f"import sys; sys.path.insert(0, {root!r}); from {sources.program} import main; main()"
     argv = [sys.executable, "-I", "-c", program]
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"}
     with spawn(argv, env=environment) as process:

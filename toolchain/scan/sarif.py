@@ -1,67 +1,78 @@
-"""The result as SARIF 2.1.0."""
+"""Results as SARIF 2.1.0: one run for each plugin, the class of power in ``properties.class``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from toolchain import __version__
-from toolchain.scan.model import CLASSES, ScanFinding, ScanResult
+from toolchain.scan.collection import Scanned
+from toolchain.scan.model import CLASSES, ScanFinding
+from toolchain.scan.policy import Rule, load_policy
 
-_LEVELS = {"forbidden": "error", "warned": "warning"}
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_LEVELS = {"forbidden": "error", "warned": "warning", "allowed": "none"}
+_SHOWN_NAMES = 40
 
 
-def to_sarif(result: ScanResult) -> dict[str, Any]:
-    """One run with our rules and results; the class of power is in ``properties.class``."""
-    rules = {f.rule: f for f in result.findings}
-    order = {rule: position for position, rule in enumerate(rules)}
+def to_sarif(scanned: Sequence[Scanned]) -> dict[str, Any]:
+    """The log as plain data."""
+    rules = load_policy().rules
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(one, rules) for one in scanned]}
+
+
+def _run(one: Scanned, rules: dict[str, Rule]) -> dict[str, Any]:
+    result = one.result
+    order = {rule_id: position for position, rule_id in enumerate(rules)}
+    driver = {
+        "name": "mixpeek plugin scan",
+        "semanticVersion": __version__,
+        "rules": [_rule(rule, strict=result.strict) for rule in rules.values()],
+        "properties": {"rulesVersion": result.rules_version, "rulesSha256": result.rules_digest},
+    }
     return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "mixpeek plugin scan",
-                        "version": __version__,
-                        "rules": [_rule(finding) for finding in rules.values()],
-                        "properties": {"rulesVersion": result.rules_version, "rulesSha256": result.rules_digest},
-                    }
-                },
-                "invocations": [{"executionSuccessful": True}],
-                "results": [_result(finding, order[finding.rule]) for finding in result.findings],
-                "columnKind": "utf16CodeUnits",
-                "properties": {"passed": result.passed, "contentSha256": result.content_digest},
-            }
-        ],
+        "tool": {"driver": driver},
+        "automationDetails": {"id": f"mixpeek-scan/{quote(one.label)}/"},
+        "originalUriBaseIds": {"PLUGIN": {"description": {"text": f"The plugin {one.label}"}}},
+        "invocations": [{"executionSuccessful": True}],
+        "results": [_result(finding, order[finding.rule]) for finding in result.findings],
+        "columnKind": "unicodeCodePoints",
+        "properties": {
+            "passed": result.passed,
+            "strict": result.strict,
+            "contentSha256": result.content_digest,
+            "codeSha256": result.code_digest,
+        },
     }
 
 
-def _rule(finding: ScanFinding) -> dict[str, Any]:
+def _rule(rule: Rule, *, strict: bool) -> dict[str, Any]:
+    shown = ", ".join(rule.names[:_SHOWN_NAMES])
+    reached = f"Reaching {shown}{' and others' if len(rule.names) > _SHOWN_NAMES else ''}"
+    summary = rule.summary or f"{CLASSES[rule.power]}: {rule.id}"
     return {
-        "id": finding.rule,
-        "shortDescription": {"text": CLASSES.get(finding.power, finding.power)},
-        "help": {"text": finding.remedy},
-        "properties": {"class": finding.power},
+        "id": rule.id,
+        "shortDescription": {"text": summary},
+        "fullDescription": {"text": reached if rule.names else summary},
+        "help": {"text": rule.remedy},
+        "defaultConfiguration": {"level": _LEVELS[rule.level(strict=strict)]},
+        "properties": {"class": rule.power, "className": CLASSES[rule.power]},
     }
 
 
 def _result(finding: ScanFinding, index: int) -> dict[str, Any]:
-    location = {
-        "physicalLocation": {
-            "artifactLocation": {"uri": _uri(finding.file)},
-            "region": {
-                "startLine": max(finding.line, 1),
-                "startColumn": finding.column + 1,
-                "snippet": {"text": finding.source},
-            },
-        }
-    }
+    region: dict[str, Any] = {"startLine": max(finding.line, 1), "startColumn": finding.column + 1}
+    if finding.source:
+        region["snippet"] = {"text": finding.source}
+    # A problem of the whole target, such as a limit, has no file.
+    artifact = {"uri": quote(finding.file) or ".", "uriBaseId": "PLUGIN"}
     shown: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": index,
-        "level": _LEVELS.get(finding.level, "note"),
+        "level": _LEVELS[finding.level],
         "message": {"text": f"{finding.message}. Next step: {finding.remedy}"},
-        "locations": [location],
+        "locations": [{"physicalLocation": {"artifactLocation": artifact, "region": region}}],
         "properties": {
             "class": finding.power,
             "name": finding.name,
@@ -72,11 +83,5 @@ def _result(finding: ScanFinding, index: int) -> dict[str, Any]:
         },
     }
     if finding.suppressed:
-        shown["suppressions"] = [{"kind": "external", "justification": finding.suppressed}]
+        shown["suppressions"] = [{"kind": "external", "status": "accepted", "justification": finding.suppressed}]
     return shown
-
-
-def _uri(name: str) -> str:
-    from urllib.parse import quote
-
-    return quote(name)

@@ -10,6 +10,7 @@ from typing import cast
 
 from toolchain.core.containers.model import EngineKind
 from toolchain.core.errors import SettingsFault
+from toolchain.core.places import home_dir, state_dir
 
 
 @dataclass(frozen=True)
@@ -57,22 +58,6 @@ def _preferred(environment: Mapping[str, str]) -> EngineKind | None:
     return None
 
 
-def home_dir(environment: Mapping[str, str]) -> Path:
-    """The user's home: ``HOME``, else what the system's user database says."""
-    home = environment.get("HOME")
-    return Path(home) if home else Path("~").expanduser()
-
-
-def state_dir(environment: Mapping[str, str]) -> Path:
-    """Where lasting state lives: ``MIXPEEK_STATE_DIR``, else ``XDG_STATE_HOME/mixpeek``, else under the home."""
-    if own := environment.get("MIXPEEK_STATE_DIR"):
-        return Path(own).absolute()
-    xdg = environment.get("XDG_STATE_HOME", "")
-    # The XDG base directory specification says to ignore a relative path.
-    base = Path(xdg) if Path(xdg).is_absolute() else home_dir(environment) / ".local/state"
-    return base / "mixpeek"
-
-
 def runtime_dir(environment: Mapping[str, str]) -> Path | None:
     """The user's short-lived folder: ``XDG_RUNTIME_DIR``, else ``/run/user/UID`` where it exists."""
     if xdg := environment.get("XDG_RUNTIME_DIR"):
@@ -81,3 +66,6 @@ def runtime_dir(environment: Mapping[str, str]) -> Path | None:
         return None
     usual = Path(f"/run/user/{os.getuid()}")
     return usual if usual.is_dir() else None
+
+
+__all__ = ["ConnectOptions", "home_dir", "options_from_environment", "runtime_dir", "state_dir"]

@@ -17,7 +17,10 @@ _FILE = Path(__file__).with_name("rules.toml")
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: the class of power, how bad it is, and what to do instead; ``judge`` names an argument check."""
+    """One rule: the class of power, how bad it is, and what to do instead; ``judge`` names an argument check.
+
+    A rule reaches ``names``; one without names is about files, and its ``summary`` says what.
+    """
 
     id: str
     power: str
@@ -25,6 +28,8 @@ class Rule:
     strict: Level
     remedy: str
     judge: str | None = None
+    summary: str = ""
+    names: tuple[str, ...] = ()
 
     def level(self, *, strict: bool) -> Level:
         """The severity under the default or the strict list."""
@@ -100,6 +105,11 @@ class Policy:
         return path
 
 
+def policy_digest() -> str:
+    """The digest of the rule set, without the cost of reading it."""
+    return sha256_bytes(_FILE.read_bytes())
+
+
 @lru_cache(maxsize=1)
 def load_policy() -> Policy:
     """The rule set that ships with this version."""
@@ -111,7 +121,7 @@ def load_policy() -> Policy:
     for entry in document["rule"]:
         rule = _rule(entry)
         rules[rule.id] = rule
-        for name in entry["names"]:
+        for name in rule.names:
             _place(name, rule, exact, prefixes)
     return Policy(
         version=document["version"],
@@ -129,7 +139,14 @@ def load_policy() -> Policy:
 
 def _rule(entry: dict[str, Any]) -> Rule:
     return Rule(
-        entry["id"], entry["class"], entry["default"], entry["strict"], entry["remedy"], entry.get("judge")
+        id=entry["id"],
+        power=entry["class"],
+        default=entry["default"],
+        strict=entry["strict"],
+        remedy=entry["remedy"],
+        judge=entry.get("judge"),
+        summary=entry.get("summary", ""),
+        names=tuple(entry.get("names", ())),
     )
 
 

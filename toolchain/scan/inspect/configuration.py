@@ -1,0 +1,82 @@
+"""Configuration that makes a program call something: YAML tags, ``_target_`` and its kin, build hooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
+
+from toolchain.scan.contents import Entry, Problem, line_number
+from toolchain.scan.policy import Policy
+
+_TAG = re.compile(rb"![^\s,\[\]{}]{1,400}")
+_PYTHON_TAG = re.compile(rb"python/(?:object|name|module|apply|new|none|tuple|str|bytes|int|complex)|ruby/object")
+_TAG_DIRECTIVE = re.compile(rb"^%TAG[ \t]+\S+[ \t]+tag:yaml\.org,2002:\S*[a-z/]", re.MULTILINE)
+# Hydra's _target_, Lightning's class_path, logging's () and class, and the keys that other loaders use.
+_TARGET = re.compile(
+    rb"(?:\b_target_|\bclass_path|\btarget|\bfactory|\bclass|[\"']\(\)|(?<![\w)])\(\))[\"']?"
+    rb"[ \t\r\n]{0,64}[:=][ \t\r\n]{0,64}[\"']?(?:ext://)?([A-Za-z_]\w{0,99}(?:\.\w{1,99}){1,8})"
+)
+_REMOTE = re.compile(rb"\btrust_remote_code[\"']?[ \t]{0,64}[:=][ \t]{0,64}(?:[Tt]rue|TRUE|1|yes|on)\b")
+_ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2}))")
+_BUILD_HOOKS = re.compile(
+    rb"^[ \t]*(?:backend-path|cmdclass)[ \t]*=|^[ \t]*\[tool\.(?:hatch\.(?:build|metadata)[\w.-]*\.hooks\.custom|"
+    rb"setuptools\.cmdclass|poetry\.build|pdm\.build)|^\[tool\.pytest[\w.-]*\][^\[]{0,2000}?-p[ \t]+\w",
+    re.MULTILINE,
+)
+_BUILD_FILES = ("pyproject.toml", "setup.cfg", "hatch.toml")
+_STRUCTURED = frozenset({"yaml", "json", "configuration"})
+
+
+def configuration_problems(entry: Entry, kind: str, policy: Policy) -> Iterator[Problem]:
+    """What a YAML, JSON, TOML or INI file asks a loader to call or to fetch."""
+    data = _plain(entry.data)
+    if kind in {"yaml", "text", "configuration"}:
+        yield from _yaml_tags(entry.name, data)
+    if kind not in _STRUCTURED:
+        return
+    for found in _TARGET.finditer(data):
+        rule = policy.match(policy.canonical(found.group(1).decode("utf-8", "replace")))
+        if rule is not None and rule.default == "forbidden":
+            name = found.group(1).decode("utf-8", "replace")
+            yield Problem(
+                rule.id, f"a configuration that names {name}", entry.name, line_number(data, found.start()), name
+            )
+    if kind != "configuration" and (remote := _REMOTE.search(data)):
+        yield Problem(
+            "data.remote-code",
+            "trust_remote_code in a configuration",
+            entry.name,
+            line_number(data, remote.start()),
+        )
+    if kind == "json" and entry.name.endswith("config.json"):
+        for key in (b'"auto_map"', b'"custom_pipelines"'):
+            if key in data:
+                message = f"{key.decode()}: a model that brings code of its own"
+                yield Problem("data.remote-code", message, entry.name, line_number(data, data.index(key)))
+    if entry.name.endswith(_BUILD_FILES) and (hook := _BUILD_HOOKS.search(data)):
+        yield Problem(
+            "file.build-hook",
+            "code that runs when the plugin is built",
+            entry.name,
+            line_number(data, hook.start()),
+        )
+
+
+def _yaml_tags(file: str, data: bytes) -> Iterator[Problem]:
+    message = "a YAML tag that makes Python objects"
+    if directive := _TAG_DIRECTIVE.search(data):
+        yield Problem("data.yaml-tag", message, file, line_number(data, directive.start()))
+    for tag in _TAG.finditer(data):
+        # A tag's characters may be written as percent escapes.
+        if _PYTHON_TAG.search(unquote_to_bytes(tag.group())):
+            yield Problem("data.yaml-tag", message, file, line_number(data, tag.start()))
+
+
+def _plain(data: bytes) -> bytes:
+    """The bytes as UTF-8, with the escapes of ASCII characters undone."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        data = data.decode("utf-16", "replace").encode()
+    if b"\\x" in data or b"\\u00" in data:
+        data = _ESCAPE.sub(lambda found: bytes.fromhex((found.group(1) or found.group(2)).decode()), data)
+    return data

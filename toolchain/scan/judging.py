@@ -1,0 +1,84 @@
+"""From files to findings: what the evaluator, the inspection and bandit say, under one policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from toolchain.scan.bandit import bandit_hits
+from toolchain.scan.contents import Entry, Problem
+from toolchain.scan.evaluate.judge import NOT_GIVEN
+from toolchain.scan.gathering import Gathered
+from toolchain.scan.inspect import inspect_entry
+from toolchain.scan.inspect.text import decoded
+from toolchain.scan.merging import merge
+from toolchain.scan.model import CLASSES, ScanFinding, ScanOptions
+from toolchain.scan.policy import Policy, load_policy
+from toolchain.scan.pool import Sources, judge_sources
+from toolchain.scan.sources import is_program, program_sources
+
+_AROUND = 3
+_WIDTH = 300
+
+
+def judge(gathered: Gathered, options: ScanOptions) -> list[ScanFinding]:
+    """Every finding, by file and line; bandit runs beside the evaluator."""
+    policy = load_policy()
+    sources, problems = program_sources(gathered.kept)
+    with ThreadPoolExecutor(1) as beside:
+        hits = beside.submit(lambda: list(bandit_hits(sources, options.limits))) if options.use_bandit else None
+        answers = judge_sources(Sources(sources, gathered.roots, options.workers), options.limits)
+        for name, file in gathered.kept.items():
+            problems += inspect_entry(Entry(name, file.data), file.kind, policy, options.limits)
+        found = [
+            _from_problem(p, policy, options) for p in (*gathered.reading.problems, *gathered.large, *problems)
+        ]
+        for answer in answers:
+            found += _from_answer(answer, policy, options)
+        shown = [finding for finding in found if finding.level != "allowed"]
+        merged = merge(shown, hits.result() if hits is not None else [], policy, strict=options.strict)
+    return list(_with_sources(merged, gathered))
+
+
+def _from_answer(answer: dict[str, Any], policy: Policy, options: ScanOptions) -> Iterator[ScanFinding]:
+    for rule_id, name, line, column, trail, note in answer["reached"]:
+        rule = policy.rules[rule_id]
+        level = rule.level(strict=options.strict)
+        if note == NOT_GIVEN and level == "forbidden" and not options.strict:
+            level = "warned"  # safe since torch 2.6, and the platform allows it; older releases unpickle
+        message = f"{name} ({CLASSES[rule.power]})" + (f": {note}" if note else "")
+        yield ScanFinding(
+            rule.id, rule.power, level, name, message, rule.remedy, answer["file"], line, column, tuple(trail)
+        )
+    if answer["problem"] is not None:
+        rule_id, message, line = answer["problem"]
+        if rule_id != "file.unparsed" or is_program(answer["file"]):  # else: text that only looked like a program
+            yield _from_problem(Problem(rule_id, message, answer["file"], line), policy, options)
+
+
+def _from_problem(problem: Problem, policy: Policy, options: ScanOptions) -> ScanFinding:
+    rule = policy.rules[problem.rule]
+    level = rule.level(strict=options.strict)
+    name = problem.name or rule.id
+    return ScanFinding(
+        rule.id, rule.power, level, name, problem.message, rule.remedy, problem.file, max(problem.line, 1)
+    )
+
+
+def _with_sources(findings: list[ScanFinding], gathered: Gathered) -> Iterator[ScanFinding]:
+    """Each finding with its line and the lines around it, cut to a width that a report can show."""
+    lines: dict[str, list[str]] = {}
+    for finding in findings:
+        file = gathered.kept.get(finding.file)
+        if file is None or b"\0" in file.data[:1024]:
+            yield finding
+            continue
+        if finding.file not in lines:
+            lines[finding.file] = decoded(file.data).split("\n")
+        text, at = lines[finding.file], finding.line - 1
+        first = max(at - _AROUND, 0)
+        context = tuple(line[:_WIDTH] for line in text[first : at + _AROUND + 1])
+        source = text[at][:_WIDTH].rstrip() if at < len(text) else ""
+        yield replace(finding, source=source, context=context, context_line=first + 1)
