@@ -63,8 +63,8 @@ class CachePlace:
 class ScanOptions:
     """How to scan.
 
-    Of a folder, ``packed_only`` reads what an archive would hold; otherwise what the plugin's own ``.mixpeekignore``
-    leaves out is read as well, because a reviewer may have the folder and no archive.
+    Of a folder, ``packed_only`` reads what an archive would hold; otherwise what the plugin's own
+    ``.mixpeekignore`` leaves out is read as well, because a reviewer may have the folder and no archive.
     ``fail_on`` ``None`` means forbidden findings, and warnings as well under ``strict``. ``workers`` 0 means one
     for each processor, two at most; ``baseline`` is the reviewer's.
     """

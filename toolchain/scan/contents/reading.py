@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from toolchain.core.errors import UsageFault
-from toolchain.scan.contents.left_out import LeftOut
 from toolchain.scan.contents.archives import unpack
+from toolchain.scan.contents.left_out import LeftOut
 from toolchain.scan.contents.model import Entry, Exhausted, Reading
 
 _BYTECODE_HEADER = 16
