@@ -45,6 +45,8 @@ def disagreements(request: Mapping[str, Any], details: Mapping[str, Any]) -> lis
     """What the engine's inspection ``details`` shows otherwise than ``request`` asked; empty when all stands."""
     asked, applied = request["HostConfig"], details["HostConfig"]
     found = [name for name in _EXACT if applied.get(name) != asked[name]]
+    if "Runtime" in asked and applied.get("Runtime") != asked["Runtime"]:
+        found.append("Runtime")
     if details["Config"].get("User") != request["User"]:
         found.append("User")
     return [*found, *_capabilities(applied), *_mounts(applied)]

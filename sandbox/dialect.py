@@ -7,19 +7,23 @@ from pathlib import Path
 
 from sandbox.device_words import device_words
 from sandbox.launch import Dialect
+from sandbox.policy import Policy
 from sandbox.seccomp import profile_digest, profile_text
-from toolchain.core.containers import ContainerEngine, options_from_environment, state_dir
+from toolchain.core.containers import ContainerEngine, engine_errors, options_from_environment, state_dir
 from toolchain.core.errors import EngineRefused
 
 
-def dialect_for(engine: ContainerEngine, profile: str, *, gpus: bool = False) -> Dialect:
-    """The words for ``engine`` and the seccomp profile called ``profile``; for podman the profile becomes a file.
+def dialect_for(engine: ContainerEngine, policy: Policy) -> Dialect:
+    """The words for ``engine`` and what ``policy`` needs of it; for podman the seccomp profile becomes a file.
 
-    ``gpus`` says that devices will be asked for, which takes one more call. Raises ``EngineRefused`` for a remote
-    podman, which could not read that file, for a missing profile, and for a podman that ignores devices.
+    A policy with devices or a runtime of its own takes one more call. Raises ``EngineRefused`` for a remote
+    podman, which could not read that file, for a missing profile, for a podman that ignores devices, and for an
+    engine without the runtime.
     """
-    text = profile_text(profile)
-    devices = device_words(engine) if gpus else "nvidia"
+    text = profile_text(policy.profile)
+    devices = device_words(engine) if policy.gpus else "nvidia"
+    if policy.runtime is not None:
+        require_runtime(engine, policy.runtime)
     if engine.kind == "docker":
         return Dialect(text, devices=devices)
     if not engine.local:
@@ -28,9 +32,30 @@ def dialect_for(engine: ContainerEngine, profile: str, *, gpus: bool = False) ->
             where=engine.address,
             remedy="use a podman on this machine, or a Docker Engine (DOCKER_HOST)",
         )
-    path = _profile_file(text, f"{profile_digest(profile)}.json")
+    path = _profile_file(text, f"{profile_digest(policy.profile)}.json")
     # podman mounts these two by itself where the root is read-only, without limit and open to exec.
     return Dialect(str(path), scratch_inodes=False, own_mounts=("/run", "/var/tmp"), devices=devices)  # noqa: S108
+
+
+def require_runtime(engine: ContainerEngine, runtime: str) -> None:
+    """Raise ``EngineRefused`` unless ``engine`` can start containers with ``runtime``; its remedy says how to."""
+    if engine.kind == "podman":
+        # Tried with 4.3: the Docker-compatible API takes the field and starts the default runtime.
+        raise EngineRefused(
+            f"podman ignores the runtime {runtime} when it is asked for through its API",
+            where=engine.address,
+            remedy="use a Docker Engine (MIXPEEK_ENGINE=docker), or the default level",
+        )
+    with engine_errors("ask the engine about its runtimes"):
+        known = engine.client.info().get("Runtimes") or {}
+    if runtime not in known:
+        remedy = f"install {runtime}; then `mixpeek engine stop` for an engine that mixpeek started, or else "
+        remedy += f"`sudo {runtime} install` and a restart of the engine"
+        raise EngineRefused(
+            f"the engine has no runtime {runtime} (it has {', '.join(sorted(known)) or 'none'})",
+            where=engine.address,
+            remedy=remedy,
+        )
 
 
 def _profile_file(text: str, name: str) -> Path:

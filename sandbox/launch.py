@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from sandbox.policy import Policy
 
 _TINY = "rw,noexec,nosuid,nodev,size=65536"
 SCRATCH = "/tmp"  # noqa: S108 - inside the container: its own tmpfs
+USER_PROCESSES = 8192
 
 # The runtime's and the engine's defaults, stated so that an engine with other defaults changes nothing.
 _HIDDEN_PATHS = (
@@ -63,7 +65,7 @@ def container_request(
         "Entrypoint": [],
         "Cmd": list(command),
         "User": policy.user,
-        "Env": [*_environment(), *device_environment(policy.gpus)],
+        "Env": [*_environment(policy), *device_environment(policy.gpus)],
         "Labels": dict(labels),
         "Tty": False,
         "OpenStdin": True,
@@ -77,9 +79,19 @@ def container_request(
     }
 
 
-def _environment() -> list[str]:
-    """Nothing of the host's; a home and a temporary folder that can be written."""
-    return [f"HOME={SCRATCH}", f"TMPDIR={SCRATCH}", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"]
+def _environment(policy: Policy) -> list[str]:
+    """Nothing of the host's; a home and a temporary folder that can be written, threads for the processors given.
+
+    Without the last, BLAS and OpenMP start a thread for each processor of the machine: on a large one that is
+    slower under the quota, and more tasks than the limit allows.
+    """
+    return [
+        f"HOME={SCRATCH}",
+        f"TMPDIR={SCRATCH}",
+        "LANG=C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE=1",
+        f"OMP_NUM_THREADS={math.ceil(policy.cpus)}",
+    ]
 
 
 def _host_config(policy: Policy, dialect: Dialect) -> dict[str, Any]:
@@ -104,7 +116,7 @@ def _host_config(policy: Policy, dialect: Dialect) -> dict[str, Any]:
             {"Name": "nofile", "Soft": policy.open_files, "Hard": policy.open_files},
             # The kernel counts these for the user on the whole machine, over all containers, so it is no limit of
             # one plugin (the cgroup is); podman refuses to start without a value of its own.
-            {"Name": "nproc", "Soft": 8192, "Hard": 8192},
+            {"Name": "nproc", "Soft": USER_PROCESSES, "Hard": USER_PROCESSES},
             {"Name": "core", "Soft": 0, "Hard": 0},
         ],
         "LogConfig": {"Type": "none", "Config": {}},  # a flood would otherwise fill the host's disk

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from toolchain.core.containers import ContainerEngine, engine_errors
-from toolchain.core.errors import MixpeekError
+from toolchain.core.errors import EngineRefused, MixpeekError
 
 KIND = "com.mixpeek.kind"
 OWNER_HOST = "com.mixpeek.owner.host"
@@ -21,22 +22,55 @@ def ownership() -> dict[str, str]:
     return {KIND: SANDBOX, OWNER_HOST: _host(), OWNER_PROCESS: _identity(os.getpid()) or str(os.getpid())}
 
 
-def remove_leftovers(engine: ContainerEngine) -> list[str]:
-    """Remove the sandboxes of this machine whose makers are gone; the ids of those removed.
+@dataclass(frozen=True)
+class Leftover:
+    """A container whose maker is gone. ``problem`` says why it is still there; it is empty once it was removed."""
 
-    Raises ``EngineUnavailable``. A container that somebody else removes first is no error.
+    id: str
+    name: str
+    process: str
+    state: str
+    problem: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """The leftover as an item of ``data.leftovers``."""
+        return asdict(self)
+
+
+def remove_leftovers(engine: ContainerEngine) -> list[Leftover]:
+    """Remove the sandboxes of this machine whose makers are gone, and tell which they were.
+
+    Raises ``EngineUnavailable``. A container that somebody else removes first is not told.
     """
     with engine_errors("list earlier sandboxes"):
         found = engine.client.api.containers(all=True, filters={"label": f"{KIND}={SANDBOX}"})
-    removed = []
+    told = []
     for container in found:
         labels = container.get("Labels") or {}
         if labels.get(OWNER_HOST) != _host() or _alive(labels.get(OWNER_PROCESS, "")):
             continue
-        with suppress(MixpeekError), engine_errors("remove an earlier sandbox"):
-            engine.client.api.remove_container(container["Id"], force=True, v=True)
-            removed.append(str(container["Id"]))
-    return removed
+        name = (container.get("Names") or [container["Id"]])[0].lstrip("/")
+        state = str(container.get("Status") or container.get("State") or "state unknown")
+        leftover = Leftover(str(container["Id"]), name, labels.get(OWNER_PROCESS, "").partition(":")[0], state)
+        try:
+            with engine_errors("remove an earlier sandbox"):
+                engine.client.api.remove_container(leftover.id, force=True, v=True)
+        except MixpeekError as reason:
+            if _exists(engine, leftover.id):
+                told.append(replace(leftover, problem=reason.message))
+        else:
+            told.append(leftover)
+    return told
+
+
+def _exists(engine: ContainerEngine, container: str) -> bool:
+    """Whether it is still there, as far as the engine says."""
+    try:
+        with engine_errors("look for an earlier sandbox"):
+            engine.client.api.inspect_container(container)
+    except EngineRefused:
+        return False
+    return True
 
 
 def _host() -> str:

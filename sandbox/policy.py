@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final
 
 from sandbox.trace.inner import InnerFilter
 from toolchain.core.digests import sha256_json
@@ -32,7 +34,9 @@ class Policy:
     has no swap behind it. ``output`` bounds what one stage may print, ``result`` what it may send back as data.
     ``gpus`` names the devices that are handed in: indices, UUIDs (also of MIG instances) or ``all``. ``watch`` is
     what the kernel reports of the plugin: ``nothing``, ``attempts`` (of what it is denied, and programs
-    that it starts), or ``everything``, which adds opened files, libraries and the like.
+    that it starts), or ``everything``, which adds opened files, libraries and the like. ``processes`` counts
+    threads too, as the kernel does. ``executes`` is whether a process may become another program once plugin code
+    may run; it takes the inner filter to forbid that.
     """
 
     level: str = "default"
@@ -53,6 +57,7 @@ class Policy:
     wall_seconds: float = outer_deadline(120.0)
     gpus: tuple[str, ...] = ()
     watch: str = "attempts"
+    executes: bool = True
 
     @property
     def profile(self) -> str:
@@ -62,9 +67,9 @@ class Policy:
     @property
     def inner(self) -> InnerFilter | None:
         """The filter that the guest installs, ``None`` where nothing is watched: gVisor knows no notification."""
-        if self.watch == "nothing" or self.runtime == "runsc":
+        if self.runtime == "runsc" or (self.watch == "nothing" and self.executes):
             return None
-        return InnerFilter(closely=self.watch == "everything")
+        return InnerFilter(closely=self.watch == "everything", run_programs=self.executes)
 
     def to_json(self) -> dict[str, Any]:
         """The policy as it is recorded."""
@@ -72,19 +77,30 @@ class Policy:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the policy's canonical form, seccomp profile included by its own digest."""
+        """SHA-256 over the policy and all that is asked of an engine for it, both filters included."""
+        from sandbox.launch import Dialect, container_request
         from sandbox.seccomp import profile_digest
 
-        digests = {
-            "seccomp_digest": profile_digest(self.profile),
-            "inner_digest": self.inner and self.inner.digest,
-        }
-        return sha256_json({**self.to_json(), **digests})
+        words = Dialect(seccomp=profile_digest(self.profile))
+        request = container_request(self, image="", command=(), labels={}, dialect=words)
+        inner = self.inner and self.inner.digest
+        return sha256_json({"policy": self.to_json(), "request": request, "inner": inner})
 
+
+DEFAULT: Final = Policy()
+
+# Supervisor, worker, stage, the threads of BLAS and pyarrow for two processors, and room for a few of one's own.
+STRICT: Final = replace(DEFAULT, level="strict", processes=64, executes=False)
+
+# On the machine a process of gVisor's ptrace platform is several tasks of its kernel; with few it does not even
+# start, and when they run out it hangs. The plugin's own processes are bounded by memory and time there.
+GVISOR: Final = replace(
+    DEFAULT, level="gvisor", seccomp="gvisor", runtime="runsc", processes=2048, watch="nothing"
+)
 
 # The driver maps every device's memory and opens its files once for each context; frameworks for CUDA hold one to
 # three gigabytes of libraries and staging buffers on the host. Chosen with room, not measured on a GPU yet.
-GPU_POLICY = Policy(
+GPU_POLICY: Final = Policy(
     level="gpu",
     seccomp="gpu",
     memory=16 * GIBIBYTE,
@@ -95,3 +111,8 @@ GPU_POLICY = Policy(
     wall_seconds=outer_deadline(300.0),
     gpus=("all",),
 )
+
+LEVELS: Final[Mapping[str, Policy]] = MappingProxyType(
+    {policy.level: policy for policy in (DEFAULT, STRICT, GVISOR, GPU_POLICY)}
+)
+"""The policies by their levels' names."""

@@ -106,7 +106,7 @@ class Session:
             image=self._image,
             command=guest_command(self._policy),
             labels=ownership(),
-            dialect=dialect_for(self._engine, self._policy.profile, gpus=bool(self._policy.gpus)),
+            dialect=dialect_for(self._engine, self._policy),
         )
         with engine_errors("create the sandbox container"):
             api.create_container_from_config(request, name=self._container)  # type: ignore[no-untyped-call]

@@ -86,7 +86,7 @@ def _run(engine: ContainerEngine, image: str, policy: Policy) -> tuple[str, int 
         image=image,
         command=[*_COMMAND, script, _LIBRARIES],
         labels=ownership(),
-        dialect=dialect_for(engine, policy.seccomp, gpus=bool(policy.gpus)),
+        dialect=dialect_for(engine, policy),
     )
     name = f"mixpeek-gpu-{secrets.token_hex(6)}"
     try:

@@ -1,167 +1,254 @@
-"""The one source of the seccomp profiles: ``python -m sandbox.seccomp.source`` writes them all.
+"""The one source of the seccomp profiles, with a reason for everything that is allowed. Data only.
 
 An allowlist for CPython with numpy, pandas, pyarrow, torch and onnxruntime on glibc. Whatever is not named here
 fails with EPERM. Only the native ABIs of x86_64 and aarch64 are listed: a 32-bit or x32 call is no known call of
-either, and the filter ends the process. Syscall semantics: the man pages of section 2.
+either, and the filter ends the process. Syscall semantics: the man pages of section 2. A name that one of the two
+architectures lacks (aarch64 has no ``open``, x86_64 glibc still calls it) stands beside the one it goes by there.
+
+This is what a plugin may call. Where the guest installs a filter of its own, the engine's passes on more, which
+that one refuses and reports: see ``sandbox.trace``.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from errno import ENOSYS, ENOTSUP
+from typing import Literal
 
-ALLOWED: dict[str, tuple[str, str]] = {
-    "files": (
-        "read and write what the mounts allow: a read-only root and a size-capped /tmp",
-        "access chdir chmod close close_range copy_file_range dup dup2 dup3 faccessat faccessat2 fadvise64 "
-        "fallocate fchdir fchmod fchmodat fcntl fdatasync flock fstat fstatfs fsync ftruncate getcwd "
-        "getdents64 lseek lstat mkdir mkdirat newfstatat open openat pread64 preadv pwrite64 pwritev read "
-        "readlink readlinkat readv rename renameat renameat2 rmdir sendfile stat statfs statx truncate umask "
-        "unlink unlinkat utimensat write writev",
+
+@dataclass(frozen=True)
+class Group:
+    """Calls that are allowed whatever their arguments, for one reason."""
+
+    name: str
+    reason: str
+    calls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Calls that are allowed when one argument, the first being 0, is right.
+
+    ``equals``: it is ``value``. ``masked``: its bits in ``mask`` are ``value`` (seccomp_rule_add(3)).
+    """
+
+    calls: tuple[str, ...]
+    reason: str
+    argument: int
+    operator: Literal["equals", "masked"]
+    value: int
+    mask: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Calls that are refused with another error than EPERM, because callers then know what to do instead."""
+
+    calls: tuple[str, ...]
+    reason: str
+    errno: int
+
+
+def _group(name: str, reason: str, calls: str) -> Group:
+    return Group(name, reason, tuple(calls.split()))
+
+
+GROUPS: tuple[Group, ...] = (
+    _group(
+        "open files", "the mounts decide which: a read-only root, a capped /tmp", "open openat close close_range"
     ),
-    "links": (
-        "glibc's sem_open, behind multiprocessing's locks, links a file into place",
+    _group(
+        "read and write", "on descriptors that are open", "read readv pread64 write writev pwrite64 lseek sendfile"
+    ),
+    _group(
+        "file facts",
+        "every import and every open asks; nothing is changed",
+        "access faccessat faccessat2 stat lstat fstat newfstatat statx statfs fstatfs",
+    ),
+    _group("folders and links", "list the one, read the other", "getdents64 readlink readlinkat"),
+    _group(
+        "change files",
+        "in /tmp and /dev/shm, the only places that are writable",
+        "mkdir mkdirat rmdir rename renameat renameat2 unlink unlinkat utimensat umask",
+    ),
+    _group(
+        "modes of files",
+        "tempfile and shutil set them; nosuid mounts make set-id bits idle",
+        "chmod fchmod fchmodat",
+    ),
+    _group(
+        "size and durability",
+        "shared memory is sized by ftruncate and fallocate, sqlite syncs; the mounts' caps bound both",
+        "ftruncate fallocate fadvise64 fsync fdatasync",
+    ),
+    _group("locks on files", "sqlite and caches lock what they write", "flock"),
+    _group("current folder", "the stage works in the plugin's folder", "chdir fchdir getcwd"),
+    _group("descriptors", "copies and flags of one's own descriptors", "dup dup2 dup3 fcntl"),
+    _group(
+        "make links",
+        "glibc's sem_open, behind multiprocessing's locks, links a file into place; model caches hold symlinks",
         "link linkat symlink symlinkat",
     ),
-    "attributes": (
-        "shutil copies extended attributes and takes EPERM for a failure of the copy",
-        "fgetxattr flistxattr getxattr lgetxattr listxattr llistxattr",
+    _group(
+        "memory",
+        "allocate, map and protect; the cgroup bounds how much",
+        "brk mmap munmap mremap mprotect madvise msync",
     ),
-    "memory": (
-        "allocate and map; the cgroup bounds how much",
-        "brk madvise memfd_create mincore mmap mprotect mremap msync munmap membarrier get_mempolicy",
+    _group(
+        "anonymous files",
+        "the guest hands a sealed sample to each stage in one; what runs from it stays under this filter",
+        "memfd_create",
     ),
-    "processes": (
-        "workers and subprocesses inside the container; the pids cgroup bounds how many",
-        "execve exit exit_group getpgid getpgrp getpid getppid getsid gettid kill pidfd_open setpgid setsid "
-        "tgkill vfork wait4 waitid",
+    _group("end", "leave", "exit exit_group"),
+    _group(
+        "start programs",
+        "subprocesses inside the container, under the same filter; the strict level's inner filter refuses execve",
+        "execve vfork",
     ),
-    "identity": (
-        "ask who one is; nothing here can change it",
-        "getegid geteuid getgid getgroups getresgid getresuid getuid",
+    _group(
+        "children",
+        "wait for them and signal them; the PID namespace holds nothing else; a handle on one gives no more",
+        "wait4 waitid kill tgkill pidfd_open",
     ),
-    "threads": (
-        "thread start-up and scheduling queries of glibc, OpenMP and BLAS",
-        "arch_prctl futex getcpu prctl rseq sched_get_priority_max sched_get_priority_min sched_getaffinity "
-        "sched_getparam sched_getscheduler sched_setaffinity sched_yield set_robust_list set_tid_address",
+    _group(
+        "sessions",
+        "a stage leads a session of its own, so that it can be ended whole",
+        "setsid setpgid getpgid getpgrp",
     ),
-    "limits": (
-        "ask for limits and usage; raising a hard limit needs a capability, prlimit64 is below",
-        "getpriority getrlimit getrusage setrlimit sysinfo times uname",
+    _group("process ids", "ask who one is", "getpid getppid gettid"),
+    _group(
+        "user ids", "ask who one is; no call that changes it is listed", "getuid geteuid getgid getegid getgroups"
     ),
-    "signals": (
-        "handlers, masks and timers of one's own processes",
-        "alarm getitimer pause restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn "
-        "rt_sigsuspend rt_sigtimedwait setitimer sigaltstack",
+    _group("threads", "start-up of every glibc thread", "set_robust_list set_tid_address rseq futex"),
+    _group(
+        "thread registers", "x86_64 sets the thread pointer by it, at the start of every program", "arch_prctl"
     ),
-    "time": (
-        "read clocks and wait; setting one needs a capability and is not listed",
-        "clock_getres clock_gettime clock_nanosleep gettimeofday nanosleep time timerfd_create timerfd_settime",
+    _group(
+        "process attributes",
+        "names of threads, death signals, dumpability; also how a filter is put on top of this one",
+        "prctl",
     ),
-    "waiting": (
-        "event loops and pipes",
-        "epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd2 pipe pipe2 poll ppoll pselect6 select",
+    _group(
+        "scheduling",
+        "BLAS, OpenMP and thread pools ask for processors and yield; pinning oneself takes nothing from others",
+        "sched_getaffinity sched_setaffinity sched_yield getcpu",
     ),
-    "unix sockets": (
-        "talk over sockets that exist: only AF_UNIX ones can be made, see below",
-        "accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom recvmsg sendmsg sendto "
-        "setsockopt shutdown",
+    _group(
+        "scheduling classes",
+        "thread pools ask for the range of priorities; none is changed",
+        "sched_get_priority_max sched_get_priority_min",
     ),
-    "randomness": ("hash seeds, uuid and secrets", "getrandom"),
-}
-"""Group: (why it is allowed, syscall names)."""
+    _group(
+        "usage",
+        "measure oneself; totals of the machine that /proc/meminfo shows too",
+        "getrusage sysinfo times uname",
+    ),
+    _group(
+        "signals",
+        "handlers and masks of one's own threads",
+        "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigsuspend rt_sigtimedwait sigaltstack",
+    ),
+    _group("signal timers", "time limits of tests and libraries", "alarm setitimer pause restart_syscall"),
+    _group(
+        "clocks",
+        "read them where the vDSO cannot, and wait; no call that sets one is listed",
+        "clock_gettime clock_getres gettimeofday clock_nanosleep nanosleep",
+    ),
+    _group("waiting", "wait for descriptors", "poll ppoll select pselect6"),
+    _group(
+        "event loops", "asyncio's selector and wake-ups", "epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2"
+    ),
+    _group("pipes", "between one's own processes", "pipe pipe2"),
+    _group(
+        "unix sockets",
+        "talk over sockets that exist; which kinds can be made stands in the conditions",
+        "accept accept4 bind connect listen getpeername getsockname getsockopt setsockopt shutdown",
+    ),
+    _group(
+        "socket messages",
+        "multiprocessing and the guest pass descriptors in them",
+        "recvfrom recvmsg sendto sendmsg",
+    ),
+    _group("randomness", "hash seeds, uuid and secrets", "getrandom"),
+)
 
-GPU_ALLOWED: dict[str, tuple[str, str]] = {
-    "pinned memory": (
+GPU_GROUPS: tuple[Group, ...] = (
+    _group(
+        "pinned memory",
         "page-locked buffers for copies to the device; RLIMIT_MEMLOCK and the cgroup bound how much",
         "mlock mlock2 munlock",
     ),
-}
-"""What a GPU adds. The driver's own work is done by open, mmap, poll and ioctl: see ``_GPU_IOCTLS``."""
+)
+"""What a GPU adds. The driver's own work is done by open, mmap, poll and ioctl: see ``GPU_CONDITIONS``."""
+
+GVISOR_GROUPS: tuple[Group, ...] = (
+    _group(
+        "left to gVisor",
+        "runsc turns every refusal into EPERM, which glibc and shutil do not expect of these; its kernel answers",
+        "clone3 listxattr llistxattr flistxattr",
+    ),
+)
+"""What gVisor's profile passes on; such a call reaches the kernel that gVisor is, never this machine's."""
 
 _AF_UNIX = 1
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET together (sched.h).
-_NAMESPACE_FLAGS = 0x7E020000
-_ENOSYS = 38
-# TCGETS, TIOCGPGRP, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: isatty, terminal size, descriptor flags.
-_IOCTLS = (0x5401, 0x540F, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
-# (mask, value) of requests. A filter sees the number and no device, so these reach every descriptor; of devices
-# the container has NVIDIA's alone. Sources: open-gpu-kernel-modules, kernel-open/common/inc/nv-ioctl-numbers.h
-# (magic 'F') and nvidia-uvm/uvm_linux_ioctl.h; gVisor's nvproxy/seccomp_filters.go lists what CUDA uses.
-_GPU_IOCTLS = (
-    (0xFF00, ord("F") << 8),  # /dev/nvidiactl and /dev/nvidia0…: resource manager; sizes vary with the driver
-    (0xFFFFFF00, 0),  # /dev/nvidia-uvm: bare numbers below 256 (of the kernel's own: FIBMAP, privileged; FIGETBSZ)
-    (0xFFFFFFFF, 0x30000001),  # UVM_INITIALIZE
-    (0xFFFFFFFF, 0x30000002),  # UVM_DEINITIALIZE
+NAMESPACE_FLAGS = 0x7E020000
+_IOCTLS = (
+    (0x5401, "TCGETS: isatty"),
+    (0x540F, "TIOCGPGRP: whose terminal it is"),
+    (0x5413, "TIOCGWINSZ: size of the terminal"),
+    (0x541B, "FIONREAD: bytes that wait"),
+    (0x5421, "FIONBIO: do not block"),
+    (0x5450, "FIONCLEX: keep across exec"),
+    (0x5451, "FIOCLEX: close on exec"),
 )
 
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        ("socket", "socketpair"),
+        "AF_UNIX alone: asyncio, multiprocessing; every other family is refused by its number",
+        0, "equals", _AF_UNIX,
+    ),
+    Condition(
+        ("clone",),
+        "processes and threads, none of the seven flags for new namespaces",
+        0, "masked", 0, NAMESPACE_FLAGS,
+    ),
+    Condition(
+        ("prlimit64",),
+        "one's own limits: a process may set those of any other of its user, the supervisor's included",
+        0, "equals", 0,
+    ),
+    *(Condition(("ioctl",), reason, 1, "equals", request) for request, reason in _IOCTLS),
+)  # fmt: skip
 
-def profile(*, gpu: bool = False) -> dict[str, Any]:
-    """The CPU or the GPU profile in the format that Docker and podman read (moby's ``profiles/seccomp``)."""
-    names = allowed_names(gpu=gpu)
-    rules = [
-        {"names": names, "action": "SCMP_ACT_ALLOW"},
-        _when(["socket", "socketpair"], 0, _AF_UNIX, "SCMP_CMP_EQ"),
-        {
-            "names": ["clone"],
-            "action": "SCMP_ACT_ALLOW",
-            "args": [{"index": 0, "value": _NAMESPACE_FLAGS, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}],
-        },
-        # Only one's own limits: a process may set those of any other of its user, the supervisor's included.
-        _when(["prlimit64"], 0, 0, "SCMP_CMP_EQ"),
-        # Its flags lie in memory, where a filter cannot look; glibc falls back to clone on ENOSYS.
-        {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": _ENOSYS},
-        *(_when(["ioctl"], 1, request, "SCMP_CMP_EQ") for request in _IOCTLS),
-        *(_masked(["ioctl"], 1, mask, value) for mask, value in (_GPU_IOCTLS if gpu else ())),
-    ]
-    return {
-        "defaultAction": "SCMP_ACT_ERRNO",
-        "defaultErrnoRet": 1,
-        "archMap": [
-            {"architecture": "SCMP_ARCH_X86_64", "subArchitectures": []},
-            {"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": []},
-        ],
-        "syscalls": rules,
-    }
+# A filter sees the number and no device, so these reach every descriptor; of devices the container has NVIDIA's
+# alone. Sources: open-gpu-kernel-modules, kernel-open/common/inc/nv-ioctl-numbers.h (magic 'F') and
+# nvidia-uvm/uvm_linux_ioctl.h; gVisor's nvproxy/seccomp_filters.go lists what CUDA uses.
+GPU_CONDITIONS: tuple[Condition, ...] = tuple(
+    Condition(("ioctl",), reason, 1, "masked", value, mask)
+    for mask, value, reason in (
+        (0xFF00, ord("F") << 8, "/dev/nvidiactl, /dev/nvidia0…: resource manager; sizes vary with the driver"),
+        (
+            0xFFFFFF00,
+            0,
+            "/dev/nvidia-uvm: bare numbers below 256 (of the kernel's own: FIBMAP, privileged; FIGETBSZ)",
+        ),
+        (0xFFFFFFFF, 0x30000001, "UVM_INITIALIZE"),
+        (0xFFFFFFFF, 0x30000002, "UVM_DEINITIALIZE"),
+    )
+)
 
-
-def allowed_names(*, gpu: bool = False) -> list[str]:
-    """The syscalls that are allowed whatever their arguments."""
-    groups = [*ALLOWED.values(), *(GPU_ALLOWED.values() if gpu else ())]
-    return sorted(name for _, listed in groups for name in listed.split())
-
-
-def _masked(names: list[str], index: int, mask: int, value: int) -> dict[str, Any]:
-    """Allowed when the bits of ``mask`` in an argument are ``value`` (seccomp_rule_add(3))."""
-    return {
-        "names": names,
-        "action": "SCMP_ACT_ALLOW",
-        "args": [{"index": index, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}],
-    }
-
-
-def _when(names: list[str], index: int, value: int, operator: str) -> dict[str, Any]:
-    return {
-        "names": names,
-        "action": "SCMP_ACT_ALLOW",
-        "args": [{"index": index, "value": value, "op": operator}],
-    }
-
-
-def render(*, gpu: bool = False) -> str:
-    """The profile's file, byte for byte."""
-    return json.dumps(profile(gpu=gpu), indent=2) + "\n"
-
-
-def main() -> None:
-    """Write the files beside this one and say how many names each allows."""
-    for name, gpu in (("cpu", False), ("gpu", True)):
-        target = Path(__file__).with_name(f"{name}.json")
-        target.write_text(render(gpu=gpu), encoding="utf-8")
-        sys.stdout.write(f"{target.name}: {len(allowed_names(gpu=gpu))} names allowed outright\n")
-
-
-if __name__ == "__main__":
-    main()
+ANSWERS: tuple[Answer, ...] = (
+    Answer(("clone3",), "its flags lie in memory, where a filter cannot look: glibc falls back to clone", ENOSYS),
+    Answer(
+        ("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr"),
+        "shutil.copy2 goes on without extended attributes where there are none, and fails on EPERM",
+        ENOTSUP,
+    ),
+    Answer(
+        ("membarrier", "get_mempolicy", "mincore", "copy_file_range", "timerfd_create"),
+        "libraries that try them do without on a kernel that lacks them",
+        ENOSYS,
+    ),
+)  # fmt: skip

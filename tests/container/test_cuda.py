@@ -104,7 +104,7 @@ def inspected(engine: ContainerEngine, image: BuiltImage) -> dict[str, Any]:
 def run(engine: ContainerEngine, image: BuiltImage, policy: Policy, program: str) -> Any:
     """What ``program`` prints as JSON in a container under ``policy``."""
     command = ["/opt/mixpeek/python", "-I", "-S", "-B", "-c", program]
-    dialect = dialect_for(engine, policy.seccomp)
+    dialect = dialect_for(engine, policy)
     request = container_request(policy, image=image.id, command=command, labels={}, dialect=dialect)
     name = f"mixpeek-cudatest-{secrets.token_hex(4)}"
     engine.client.api.create_container_from_config(request, name=name)  # type: ignore[no-untyped-call]

@@ -108,7 +108,7 @@ def test_a_command_that_is_killed_leaves_a_container_that_ends_by_itself(sleepin
 
     assert eventually(ended, 5)
     (left,) = sandboxes(own_engine, pid)
-    assert left in remove_leftovers(own_engine)
+    assert left in {one.id for one in remove_leftovers(own_engine)}
     assert sandboxes(own_engine, pid) == set()
 
 
@@ -116,7 +116,7 @@ def test_the_container_of_a_living_command_is_no_leftover(sleeping, own_engine):
     with running(sleeping, "--sandbox") as command:
         pid = command.process.pid
         assert eventually(lambda: sandboxes(own_engine, pid) != set(), 30)
-        assert sandboxes(own_engine, pid).isdisjoint(remove_leftovers(own_engine))
+        assert sandboxes(own_engine, pid).isdisjoint(one.id for one in remove_leftovers(own_engine))
         command.process.send_signal(signal.SIGTERM)
         command.verdict()
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from images.environment import cache_directory
 from images.requirements import RequirementSet, read_requirements
 from sandbox.conversation import Job, Sample
-from sandbox.policy import Policy, outer_deadline
+from sandbox.policy import LEVELS, Policy, outer_deadline
 from toolchain.check.assemble import assemble
 from toolchain.check.guest_run import GuestRun
 from toolchain.check.interpreter import Host, Wanted, choose_interpreter
@@ -27,6 +27,7 @@ from toolchain.core.reporter import Reporter
 class TestRequest:
     """What to test and how.
 
+    ``level`` names the sandbox's policy (`sandbox.policy.LEVELS`).
     ``sample_data`` is a file of rows that the user gave, ``plugin_sample`` one that the plugin's settings name
     (``None``: its ``samples.*``); ``stage_seconds`` and ``memory``
     (bytes) override the policy's; ``python`` runs the plugin without ``sandbox``.
@@ -36,6 +37,7 @@ class TestRequest:
 
     path: Path
     sandbox: bool = False
+    level: str = "default"
     sample_data: Path | None = None
     plugin_sample: str | None = None
     python: Path | None = None
@@ -46,7 +48,7 @@ class TestRequest:
     @property
     def policy(self) -> Policy:
         """The policy with this request's limits; the outer deadline leaves every stage its own."""
-        policy = Policy()
+        policy = LEVELS[self.level]
         if self.stage_seconds is not None:
             policy = replace(
                 policy, stage_seconds=self.stage_seconds, wall_seconds=outer_deadline(self.stage_seconds)

@@ -7,10 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
 
+from images.base.catalogue import Accelerator
 from images.build import BuildRequest, BuiltImage, build
 from images.layout import PYTEST, plugin_directory
 from images.requirements import RequirementSet
 from sandbox.conversation import Job, Sample
+from sandbox.dialect import dialect_for
 from sandbox.leftovers import remove_leftovers
 from sandbox.outcome import SandboxOutcome
 from sandbox.policy import Policy
@@ -41,8 +43,9 @@ def run_in_sandbox(job: SandboxJob, policy: Policy, reporter: Reporter) -> Guest
     """
     work = Job(job.name, plugin_directory(job.name), job.stages, pytest=(PYTEST,), sample=job.sample)
     with closing(connect(reporter=reporter)) as engine:
+        dialect_for(engine, policy)  # a level that cannot be had here is refused before anything is built
         remove_leftovers(engine)
-        image = _build(job, engine, reporter)
+        image = _build(job, engine, policy, reporter)
         outcome = _run(engine, image, policy, work, reporter)
     limits = (
         f"the limits are {policy.stage_seconds:g} s a stage (--timeout) and {policy.memory >> 20} MiB (--memory)"
@@ -58,13 +61,15 @@ def run_in_sandbox(job: SandboxJob, policy: Policy, reporter: Reporter) -> Guest
     )
 
 
-def _build(job: SandboxJob, engine: ContainerEngine, reporter: Reporter) -> BuiltImage:
+def _build(job: SandboxJob, engine: ContainerEngine, policy: Policy, reporter: Reporter) -> BuiltImage:
+    accelerator: Accelerator = "cuda" if policy.gpus else "cpu"
     request = BuildRequest(
         name=job.name,
         files=image_files(job.tree),
         requirements=job.requirements,
         with_tests=True,
-        lock=kept_lock(job.tree, "cpu"),
+        accelerator=accelerator,
+        lock=kept_lock(job.tree, accelerator),
     )
     return build(request, engine, reporter)
 

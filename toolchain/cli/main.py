@@ -60,6 +60,7 @@ def plugin() -> None:
 
 _TOP_COMMANDS = {
     "plugin": ("toolchain.cli.main", "Create, build and test plugins."),
+    "sandbox": (f"{_COMMANDS}.sandbox", "Show the sandbox's policies, probe its walls, remove leftovers."),
     "doctor": (f"{_COMMANDS}.doctor", "Check this machine: engine, sandbox, registries, GPU."),
     "cache": (f"{_COMMANDS}.cache", "Show or prune what builds keep for the next one."),
     "engine": (f"{_COMMANDS}.engine", "Show or stop the container engine that mixpeek started."),

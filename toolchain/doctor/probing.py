@@ -83,7 +83,7 @@ class _Launcher:
     def __init__(self, engine: ContainerEngine, image: str) -> None:
         self._api = engine.client.api
         self._image = image
-        self._dialect = dialect_for(engine, PROBE_POLICY.seccomp)
+        self._dialect = dialect_for(engine, PROBE_POLICY)
         self.names: list[str] = []
 
     def start(self, policy: Policy, command: list[str]) -> str:

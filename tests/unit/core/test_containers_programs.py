@@ -79,11 +79,21 @@ def test_dockerd_touches_no_network_and_hides_from_another(
 
 def test_a_second_dockerd_shares_runtimes_but_not_what_our_flags_set(tmp_path: Path) -> None:
     system = tmp_path / "daemon.json"
-    assert programs._docker_configuration(system) == "{}"
+    assert programs._docker_configuration(None, system) == "{}"
     system.write_text('{"runtimes": {"runsc": {"path": "/r"}}, "data-root": "/x", "hosts": ["tcp://0.0.0.0:1"]}')
-    assert json.loads(programs._docker_configuration(system)) == {"runtimes": {"runsc": {"path": "/r"}}}
+    assert json.loads(programs._docker_configuration(None, system)) == {"runtimes": {"runsc": {"path": "/r"}}}
     system.write_text("{")
-    assert programs._docker_configuration(system) == "{}"
+    assert programs._docker_configuration(None, system) == "{}"
+
+
+def test_gvisor_is_registered_where_it_is_installed_unless_the_system_does_so_itself(tmp_path: Path) -> None:
+    system = tmp_path / "daemon.json"
+    ours = json.loads(programs._docker_configuration("/usr/bin/runsc", system))["runtimes"]["runsc"]
+    assert ours["path"] == "/usr/bin/runsc"
+    assert "--oci-seccomp" in ours["runtimeArgs"]
+    system.write_text('{"runtimes": {"runsc": {"path": "/r"}, "other": {"path": "/o"}}}')
+    shared = json.loads(programs._docker_configuration("/usr/bin/runsc", system))["runtimes"]
+    assert shared == {"runsc": {"path": "/r"}, "other": {"path": "/o"}}
 
 
 def test_the_daemon_does_not_inherit_another_engine_s_address(only: Path) -> None:

@@ -27,6 +27,9 @@ class Api:
         assert options == {"force": True, "v": True}
         del self.present[name]
 
+    def inspect_container(self, name):
+        raise docker.errors.NotFound(name)
+
 
 def engine(api):
     return SimpleNamespace(client=SimpleNamespace(api=api))
@@ -48,7 +51,8 @@ DEAD = {OWNER_PROCESS: "4194305:1"}  # one more than the most that a Linux proce
 )
 def test_what_is_removed(changes, removed):
     api = Api({**ownership(), **changes})
-    assert remove_leftovers(engine(api)) == (["id0"] if removed else [])
+    told = [(one.id, one.problem) for one in remove_leftovers(engine(api))]
+    assert told == ([("id0", "")] if removed else [])
     assert api.present.keys() == (set() if removed else {"id0"})
 
 
@@ -59,6 +63,14 @@ def test_a_container_without_labels_is_left_alone():
 def test_one_that_somebody_else_removes_first_is_no_error():
     api = Api({**ownership(), **DEAD}, error=docker.errors.NotFound("gone"))
     assert remove_leftovers(engine(api)) == []
+
+
+def test_one_that_stays_is_told_with_the_engine_s_reason():
+    api = Api({**ownership(), **DEAD}, error=docker.errors.APIError("device busy"))
+    api.inspect_container = lambda _: {}
+    (left,) = remove_leftovers(engine(api))
+    assert (left.id, left.process) == ("id0", "4194305")
+    assert "device busy" in left.problem
 
 
 def test_an_engine_that_is_gone_is_told():

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from sandbox.policy import LEVELS
 from toolchain.check.report import TestReport
 from toolchain.check.runner import TestRequest, test_plugin
 from toolchain.cli.output import Result, finish
 from toolchain.cli.rendering import render_report
 from toolchain.cli.sizes import MEMORY
 from toolchain.cli.talk import reporter
+from toolchain.core.errors import UsageFault
 from toolchain.settings import resolve_settings
 
 
@@ -22,6 +24,11 @@ from toolchain.settings import resolve_settings
 )
 @click.option("-s", "--sample-data", metavar="FILE", help="JSON, NDJSON, CSV or Parquet file with test data.")
 @click.option("--sandbox", is_flag=True, help="Build an image and run in an isolated container.")
+@click.option(
+    "--level",
+    type=click.Choice(list(LEVELS)),
+    help="Policy of the sandbox, see `mixpeek sandbox policy` [default: default].",
+)
 @click.option("--python", metavar="PATH", help="Python that runs the plugin without --sandbox.")
 @click.option(
     "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", help="Limit of each stage [default: 120]."
@@ -38,6 +45,7 @@ def command(
     timeout: float | None,
     memory: int | None,
     *,
+    level: str | None,
     sandbox: bool,
     verbose: bool,
     as_json: bool,
@@ -50,6 +58,8 @@ def command(
 
     Exit status: 0 passed, 1 the plugin is at fault, 2 wrong usage, 3 could not tell.
     """
+    if level is not None and not sandbox:
+        raise UsageFault(f"--level {level} is a policy of the sandbox", remedy="add --sandbox")
     settings = resolve_settings(
         flags={"sample_data": sample_data, "python": python}, environment=os.environ, project=path
     )
@@ -59,6 +69,7 @@ def command(
     request = TestRequest(
         path=path,
         sandbox=sandbox,
+        level=level or "default",
         sample_data=None if sample is None or from_project else Path(sample),
         plugin_sample=sample if from_project else None,
         python=None if interpreter is None else Path(interpreter),

@@ -24,6 +24,7 @@ _SHARED_SETTINGS = (
     "storage-driver",
     "storage-opts",
 )
+_GVISOR = "runsc"
 _IDLE_SECONDS = 600
 _HYBRID_CONTROLLERS = Path("/sys/fs/cgroup/unified/cgroup.controllers")
 
@@ -97,19 +98,26 @@ def _dockerd(dockerd: str, path: str) -> Program:
         else ""
     )
     by_hand = "dockerd"
-    return Program("docker", "dockerd", argv, True, by_hand, _docker_configuration(), note, path)
+    configuration = _docker_configuration(shutil.which(_GVISOR, path=path))
+    return Program("docker", "dockerd", argv, True, by_hand, configuration, note, path)
 
 
-def _docker_configuration(system: Path = Path("/etc/docker/daemon.json")) -> str:
-    """The system's settings that a second dockerd may share: runtimes and the ways to registries.
+def _docker_configuration(gvisor: str | None, system: Path = Path("/etc/docker/daemon.json")) -> str:
+    """The system's settings that a second dockerd may share (runtimes, the ways to registries), and gVisor.
 
     Without a file of its own it would read the system's and refuse whatever that sets and our flags set too.
+    ``gvisor`` is the runtime's program where it is installed; the system's own way to start it comes first.
     """
     try:
         settings = json.loads(system.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         settings = {}
-    return json.dumps({key: settings[key] for key in _SHARED_SETTINGS if key in settings})
+    shared = {key: settings[key] for key in _SHARED_SETTINGS if key in settings}
+    if gvisor is not None:
+        # gVisor ignores the profile that the engine hands it unless told to enforce it on its own system calls.
+        ours = {_GVISOR: {"path": gvisor, "runtimeArgs": ["--network=none", "--oci-seccomp"]}}
+        shared["runtimes"] = ours | shared.get("runtimes", {})
+    return json.dumps(shared)
 
 
 def _podman(podman: str, path: str) -> Program:
