@@ -43,7 +43,13 @@ def installed(wheel, tmp_path_factory):
 
 def test_the_top_level_names_are_exactly_ours(names):
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"engine", "images", "sandbox", "toolchain"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "engine",
+        "images",
+        "registry",
+        "sandbox",
+        "toolchain",
+    }
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,10 @@ _TOP_COMMANDS = {
     "doctor": (f"{_COMMANDS}.doctor", "Check this machine: engine, sandbox, registries, GPU."),
     "cache": (f"{_COMMANDS}.cache", "Show or prune what builds keep for the next one."),
     "engine": (f"{_COMMANDS}.engine", "Show or stop the container engine that mixpeek started."),
+    "registry": (
+        f"{_COMMANDS}.registry",
+        "Run a registry of your own: the platform's API, and pages for reviewers.",
+    ),
 }
 
 command = plugin  # what LazyGroup finds under "plugin"

@@ -1,0 +1,90 @@
+"""Puts a registry together from its settings."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from registry.access import Keys, Rates
+from registry.database import Database, migrate
+from registry.releases.steps import Verifier
+from registry.releases.worker import Bench, Worker
+from registry.settings import RegistrySettings
+from registry.storage import FileStorage, Storage
+from toolchain.core.errors import UsageFault
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry's parts, as the API and the pages use them."""
+
+    settings: RegistrySettings
+    database: Database
+    storage: Storage
+    keys: Keys
+    rates: Rates
+    strangers: Rates
+    worker: Worker
+
+
+@contextmanager
+def open_registry(settings: RegistrySettings) -> Iterator[Registry]:
+    """A context with a registry whose database is migrated; its worker is not started.
+
+    Raises ``UsageFault`` when another server holds the same data folder, or for a storage URL that is none.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = settings.data / "scratch"
+    scratch.mkdir(exist_ok=True, mode=0o700)
+    with _alone(settings.data):
+        database = Database(settings.database)
+        try:
+            migrate(database)
+            storage = open_storage(settings)
+            limits = settings.limits
+            verifier = Verifier(storage, limits, settings.trusted_keys)
+            yield Registry(
+                settings,
+                database,
+                storage,
+                Keys(database),
+                Rates(limits.requests_per_minute, limits.burst),
+                Rates(per_minute=30, burst=30),
+                Worker(Bench(database, verifier, limits, scratch)),
+            )
+        finally:
+            database.close()
+
+
+def open_storage(settings: RegistrySettings) -> Storage:
+    """The store that the settings name."""
+    if settings.storage_url is None:
+        return FileStorage(settings.data, settings.public_url)
+    parts = urlsplit(settings.storage_url)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise UsageFault(
+            "unknown kind of storage", where=settings.storage_url, remedy="write s3://BUCKET or s3://BUCKET/PREFIX"
+        )
+    from registry.storage.s3 import S3Storage
+
+    return S3Storage(parts.netloc, parts.path, settings.s3_endpoint)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Hold the data folder: two servers over one would each think that the other's uploads are leftovers."""
+    handle = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            remedy = "stop it, or give this one another --data; several servers share a PostgreSQL and an S3"
+            raise UsageFault("another registry uses this folder", where=str(data), remedy=remedy) from None
+        yield
+    finally:
+        os.close(handle)

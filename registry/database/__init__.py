@@ -1,0 +1,6 @@
+"""The registry's memory: models, the connection, the migrations."""
+
+from registry.database.connection import Database
+from registry.database.migrate import migrate
+
+__all__ = ["Database", "migrate"]
