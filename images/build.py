@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from images import plugin_lock
-from images.base import BaseImage, ensure_base
+from images.base import BaseChoice, BaseImage, ensure_base
 from images.base.catalogue import Accelerator
 from images.build_phases import PhaseResult, Phases
 from images.code import SourceFile, code_layer, file_changed
@@ -24,16 +24,7 @@ from images.environment import cache_directory
 from images.files import Cache
 from images.image_config import ImageConfig, Layer
 from images.installed import Installation, Installer
-from images.layout import (
-    DEPENDENCIES,
-    LABEL_BASE,
-    LABEL_LOCK,
-    LABEL_PLUGIN,
-    LABEL_ROLE,
-    LABEL_TESTS,
-    PYTEST,
-    PYTEST_REQUIREMENTS,
-)
+from images.layout import LABEL_BASE, LABEL_LOCK, LABEL_PLUGIN, LABEL_ROLE, LABEL_TESTS, PYTEST_REQUIREMENTS
 from images.lock import Resolution, resolve
 from images.placing import Order, Placed, Route, matches, place
 from images.pylock import Lock
@@ -41,9 +32,11 @@ from images.requirements import RequirementSet
 from images.retired import Retired
 from images.routes import RouteMemory
 from images.stepwise import Below
+from images.target import MACHINES
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_bytes
 from toolchain.core.errors import EngineRefused, UsageFault
+from toolchain.core.image_layout import DEPENDENCIES, PYTEST
 from toolchain.core.reporter import Reporter
 from toolchain.core.tarball import FileChanged
 
@@ -57,8 +50,9 @@ class BuildRequest:
     """What to build.
 
     ``with_tests`` adds pytest in a layer of its own, ``upgrade`` resolves anew, ``tag`` replaces the usual name,
-    ``platform`` ("linux/amd64") must be the engine's own. ``accelerator`` chooses base, lock and labels. ``lock``
-    is the text of the plugin's own lock: used while it answers the requirements, and with ``locked`` alone.
+    ``architecture`` ("amd64", "arm64") is the engine's own when ``None``; an image for another is built and cannot
+    be run here. ``accelerator`` chooses base, lock and labels. ``lock`` is the text of the plugin's own lock: used
+    while it answers the requirements, and with ``locked`` alone.
     """
 
     name: str
@@ -67,7 +61,7 @@ class BuildRequest:
     with_tests: bool = False
     upgrade: bool = False
     tag: str | None = None
-    platform: str | None = None
+    architecture: str | None = None
     accelerator: Accelerator = "cpu"
     lock: str | None = field(default=None, repr=False)
     locked: bool = False
@@ -98,14 +92,12 @@ def build(
     """The image for ``request``, made or found.
 
     Raises ``DependencyFault``, ``LockStale`` and ``PluginFault`` for what the plugin must change, ``UsageFault``
-    for a bad name or platform, and ``NetworkUnavailable``, ``DownloadCorrupt``, ``StoreUnavailable``,
+    for a bad name, and ``NetworkUnavailable``, ``DownloadCorrupt``, ``StoreUnavailable``,
     ``ImageUnavailable``, ``EngineRefused`` and ``EngineUnavailable`` for what is not the plugin's doing.
     """
     if not _NAME.fullmatch(request.name):
         remedy = "use a letter, then letters, digits, `_` and `-`, 64 characters at most"
         raise UsageFault(f"{request.name!r} cannot be a plugin's name", remedy=remedy)
-    if request.platform not in (None, f"linux/{engine.architecture}"):
-        raise UsageFault(f"the engine builds linux/{engine.architecture} only", remedy="omit --platform")
     cache = cache or Cache(cache_directory())
     cache.sweep()
     try:
@@ -114,13 +106,27 @@ def build(
         raise file_changed(reason) from reason
 
 
-def usual_tag(name: str, *, with_tests: bool = False, accelerator: Accelerator = "cpu") -> str:
-    """The name of a plugin's image. Repositories are lower case: a name with capitals gets a mark of its own."""
+def platform_architecture(platform: str) -> str:
+    """The engine's name of the architecture in ``linux/ARCHITECTURE``. Raises ``UsageFault`` for any other."""
+    system, _, architecture = platform.partition("/")
+    if system != "linux" or architecture not in MACHINES:
+        known = " or ".join(f"linux/{name}" for name in MACHINES)
+        raise UsageFault(f"{platform!r} is no platform that images are made for", remedy=f"use {known}")
+    return architecture
+
+
+def usual_tag(
+    name: str, *, with_tests: bool = False, accelerator: Accelerator = "cpu", foreign: str | None = None
+) -> str:
+    """The name of a plugin's image. Repositories are lower case: a name with capitals gets a mark of its own.
+
+    ``foreign`` is the architecture of an image that is not for the engine's own.
+    """
     lower = name.lower()
     # A repository may not end in a separator, nor hold two kinds of them in a row; plugins' names may.
     plain = lower == name and re.fullmatch(r"[a-z0-9]+((_|__|-+)[a-z0-9]+)*", name)
     body = name if plain else f"{re.sub(r'[^a-z0-9]+', '-', lower).strip('-')}-{sha256_bytes(name.encode())[:8]}"
-    return f"mixpeek/{body}:{accelerator}{'-tests' if with_tests else ''}"
+    return f"mixpeek/{body}:{accelerator}{f'-{foreign}' if foreign else ''}{'-tests' if with_tests else ''}"
 
 
 class _Build:
@@ -131,14 +137,16 @@ class _Build:
         self._reporter = reporter
         self._phases = Phases(reporter)
         self._cuda: CudaNeeds | None = None
+        self._architecture = request.architecture or engine.architecture
+        foreign = None if self._architecture == engine.architecture else self._architecture
         self._tag = request.tag or usual_tag(
-            request.name, with_tests=request.with_tests, accelerator=request.accelerator
+            request.name, with_tests=request.with_tests, accelerator=request.accelerator, foreign=foreign
         )
 
     def run(self) -> BuiltImage:
         previous = inspect_image(self._engine, self._tag)
-        accelerator = self._request.accelerator
-        base = ensure_base(self._engine, self._reporter, self._cache, accelerator=accelerator)
+        choice = BaseChoice(self._request.accelerator, self._architecture)
+        base = ensure_base(self._engine, self._reporter, self._cache, choice)
         wanted = self._resolve(base)
         installer = Installer(self._cache, self._engine, base, self._phases)
         layers = installer.install(wanted)
@@ -208,7 +216,7 @@ class _Build:
         if request.requirements.findings or (request.upgrade and not request.locked):
             return None
         try:
-            file = plugin_lock.FILENAMES[request.accelerator]
+            file = plugin_lock.filename(request.accelerator, self._architecture)
             return Resolution(plugin_lock.read(request.lock, request.requirements, base.target, file), cached=True)
         except plugin_lock.LockStale:
             if request.locked:

@@ -38,14 +38,14 @@ class Bytecode:
         for path in paths:
             touch(path)
         chunks = [chunk for fragment, _ in missing for chunk in _chunks(fragment)]
-        results = compile_chunks(engine, base, chunks, self._cache) if chunks else iter(())
+        results = compile_chunks(engine, base.runnable, chunks, self._cache) if chunks else iter(())
         for fragment, path in missing:
             self._write(fragment, path, base, results)
         return paths
 
     def _path(self, fragment: Fragment, base: BaseImage) -> Path:
         compiler = sha256_bytes(PROGRAM.encode())
-        maker = [base.source_id, base.target.python, compiler, _CHUNK_BYTES]
+        maker = [base.runnable.source_id, base.runnable.target.python, compiler, _CHUNK_BYTES]
         key = sha256_json(["bytecode", LAYOUT_VERSION, fragment.key, *maker])
         return self._cache.root / "bytecode" / key[:2] / f"{key}.tar"
 

@@ -13,9 +13,9 @@ from typing import Final
 
 from images.files import Cache, touch
 from images.image_config import Layer, layer_of
-from images.layout import plugin_directory
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import PluginFault
+from toolchain.core.image_layout import plugin_directory
 from toolchain.core.tarball import (
     END,
     FileChanged,

@@ -140,7 +140,7 @@ class DependencyLayers:
         return not intact
 
     def _record(self, lock: Lock, root: str) -> Path:
-        made_by = [_INSTALLER, self._base.source_id, lock.target.python]
+        made_by = [_INSTALLER, self._base.runnable.source_id, lock.target.python]
         key = sha256_json(["dependencies", LAYOUT_VERSION, *made_by, lock.digest, root])
         return self._cache.root / "layers" / f"{key}.json"
 

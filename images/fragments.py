@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from images.files import Cache, touch
-from images.layout import LAYOUT_VERSION, PYTHON
+from images.layout import LAYOUT_VERSION
 from images.pylock import LockedWheel
 from images.wheel import Wheel, WheelFile, open_wheel
 from toolchain.core.digests import sha256_file, sha256_json
 from toolchain.core.errors import DownloadCorrupt
-from toolchain.core.tarball import directory_header, file_entry, file_header, padding, parents
+from toolchain.core.image_layout import PYTHON
 
 # Inflating and hashing release the interpreter's lock; more threads than cores gain nothing.
 _WORKERS: Final = 4

@@ -1,4 +1,6 @@
-"""Where things lie in an image, what its labels are called, and the versions that enter cache keys.
+"""What images' labels are called, the versions that enter cache keys, and what every image holds.
+
+Where things lie in an image stands in ``toolchain.core.image_layout``, which those who run images read as well.
 
 Raising ``LAYOUT_VERSION`` discards every cached layer: do it when the bytes that the same inputs give change.
 """
@@ -7,19 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from toolchain.core.image_layout import ROOT
+
 LAYOUT_VERSION: Final = 2
 
-ROOT: Final = "opt/mixpeek"
-PYTHON: Final = f"/{ROOT}/python"
-RUNTIME: Final = f"/{ROOT}/runtime"
-DEPENDENCIES: Final = f"/{ROOT}/dependencies"
-PYTEST: Final = f"/{ROOT}/pytest"
-PLUGINS: Final = f"/{ROOT}/plugin"
 BASE_FACTS: Final = f"{ROOT}/base.json"
-
-# Not root, not a user of any distribution, the number that distroless images made customary.
-USER_ID: Final = 65532
-USER: Final = f"{USER_ID}:{USER_ID}"
 
 # One moment for every file and every image: a clock would make equal inputs differ.
 EPOCH: Final = "1970-01-01T00:00:00Z"
@@ -49,8 +43,3 @@ PRIVATE_MODULES: Final = frozenset({"engine", "sandbox", "shared"})
 PLATFORM_REQUIREMENTS: Final = ("numpy>=1.26", "pandas>=2.2", "pyarrow>=17", "pydantic>=2.7")
 # Ours, so that a plugin cannot choose the program that judges it.
 PYTEST_REQUIREMENTS: Final = ("pytest>=8.2",)
-
-
-def plugin_directory(name: str) -> str:
-    """Where the code of plugin ``name`` lies in its image."""
-    return f"{PLUGINS}/{name}"

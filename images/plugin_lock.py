@@ -1,4 +1,4 @@
-"""The lock that a plugin carries: ``pylock.cpu.toml`` or ``pylock.cuda.toml`` beside its code.
+"""The lock that a plugin carries: ``pylock.cpu.toml``, ``pylock.cuda.toml`` and their like beside its code.
 
 It is the resolver's PEP 751 file with a table of ours that says which requirements it answers, so that a lock
 whose question has changed is noticed without a network. It comes with the plugin, from a stranger: its digests
@@ -8,23 +8,32 @@ bind us to bytes, but its addresses must lead to the index that this machine bui
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from images.base.catalogue import Accelerator
+from images.base.catalogue import CATALOGUE, Accelerator
 from images.environment import index_url
 from images.layout import PLATFORM_REQUIREMENTS
 from images.pylock import Lock, LockedWheel, parse_pylock, url_filename
 from images.requirements import RequirementSet
-from images.target import Target
+from images.target import MACHINES, Target
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import PluginFault
 from toolchain.core.toml import parse_toml
 
-FILENAMES: Final[Mapping[Accelerator, str]] = {"cpu": "pylock.cpu.toml", "cuda": "pylock.cuda.toml"}
+# PEP 751 names locks ``pylock.NAME.toml``. The platform runs on amd64, so its locks have the short names.
+_USUAL_ARCHITECTURE: Final = "amd64"
 _PUBLIC_FILES: Final = frozenset({("https", "files.pythonhosted.org")})
 _TABLE: Final = re.compile(r"\n*\[tool\.mixpeek\]\n(?:[^\[\n][^\n]*\n)*")
+
+
+def filename(accelerator: Accelerator, architecture: str) -> str:
+    """The lock's name in the plugin: ``pylock.cpu.toml``, or ``pylock.cuda-arm64.toml``."""
+    suffix = "" if architecture == _USUAL_ARCHITECTURE else f"-{architecture}"
+    return f"pylock.{accelerator}{suffix}.toml"
+
+
+FILENAMES: Final = frozenset(filename(kind, machine) for kind in CATALOGUE for machine in MACHINES)
 
 
 class LockStale(PluginFault):

@@ -20,19 +20,13 @@ from sandbox.protocol import encode, printable
 from sandbox.stream import AttachedStream
 from toolchain.core.containers import ContainerEngine, engine_errors
 from toolchain.core.errors import EngineRefused, EngineUnavailable, MixpeekError, ProtocolViolation
+from toolchain.core.image_layout import DEPENDENCIES, PYTHON, RUNTIME
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_COMMAND = (
-    "/opt/mixpeek/python",
-    "-I",
-    "-S",
-    "-B",
-    "/opt/mixpeek/runtime/sandbox/guest/__main__.py",
-    "container",
-)
-_DEPENDENCIES = "/opt/mixpeek/dependencies"
+_GUEST = f"{RUNTIME}/sandbox/guest/__main__.py"
+_COMMAND = (PYTHON, "-I", "-S", "-B", _GUEST, "container", DEPENDENCIES)
 _DIAGNOSTICS = 16 << 10
 _LEAVING_SECONDS = 10
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from images import plugin_lock
 from images.base.catalogue import Accelerator
-from images.build import BuildRequest, BuiltImage, build
+from images.build import BuildRequest, BuiltImage, build, platform_architecture
 from images.code import SourceFile
 from images.environment import cache_directory
 from images.files import Cache
 from images.requirements import RequirementSet, read_requirements
 from images.sbom import bill_of_materials
+from toolchain.check.gpu import wanted_memory
 from toolchain.check.reading import Reading, read_plugin
 from toolchain.core.containers import connect
 from toolchain.core.errors import UsageFault
@@ -40,12 +41,16 @@ class BuildOrder:
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """An image, or the findings that prevented it; ``lock`` is its file, ``lock_changed`` if written now."""
+    """An image, or the findings that prevented it; ``lock`` is its file, ``lock_changed`` if written now.
+
+    ``gpu_memory_gb`` is what the plugin's manifest asks of a GPU.
+    """
 
     findings: tuple[Finding, ...]
     image: BuiltImage | None = None
     lock: Path | None = None
     lock_changed: bool = False
+    gpu_memory_gb: float | None = None
 
 
 def build_plugin(order: BuildOrder, reporter: Reporter) -> BuildOutcome:
@@ -60,10 +65,12 @@ def build_plugin(order: BuildOrder, reporter: Reporter) -> BuildOutcome:
     findings = ordered([*reading.structure_findings, *reading.identity_findings, *requirements.findings])
     if any(finding.severity is Severity.ERROR for finding in findings):
         return BuildOutcome(findings)
-    kept = kept_lock(reading.tree, order.accelerator)
+    wanted = None if order.platform is None else platform_architecture(order.platform)
     with closing(connect(reporter=reporter)) as engine:
-        image = build(_request(order, reading, requirements, kept), engine, reporter)
-    file = reading.tree.root / plugin_lock.FILENAMES[order.accelerator]
+        architecture = wanted or engine.architecture
+        kept = kept_lock(reading.tree, order.accelerator, architecture)
+        image = build(_request(order, reading, requirements, architecture, kept), engine, reporter)
+    file = reading.tree.root / plugin_lock.filename(order.accelerator, architecture)
     text = plugin_lock.render(image.lock, requirements)
     changed = not order.locked and text != kept
     if changed:
@@ -71,21 +78,19 @@ def build_plugin(order: BuildOrder, reporter: Reporter) -> BuildOutcome:
     if order.sbom is not None:
         sbom = json.dumps(bill_of_materials(image, Cache(cache_directory())), indent=2) + "\n"
         write_whole(order.sbom, sbom.encode())
-    return BuildOutcome(findings, image, file, changed)
+    return BuildOutcome(findings, image, file, changed, wanted_memory(reading.manifest))
 
 
-def kept_lock(tree: PluginTree, accelerator: Accelerator) -> str | None:
-    """The text of the lock that the plugin carries; ``None`` without one, or for one that is no text."""
-    name = plugin_lock.FILENAMES[accelerator]
+def kept_lock(tree: PluginTree, accelerator: Accelerator, architecture: str) -> str | None:
+    """The text of the lock that the plugin carries for this kind of image; ``None`` without one."""
+    name = plugin_lock.filename(accelerator, architecture)
     return tree.read(name).decode(errors="replace") if name in tree else None
 
 
 def image_files(tree: PluginTree) -> tuple[SourceFile, ...]:
     """The files that go into an image: all but the locks, which say how it was made and are no part of it."""
-    locks = set(plugin_lock.FILENAMES.values())
-    return tuple(
-        SourceFile(file.name, file.path, file.executable) for file in tree.files if file.name not in locks
-    )
+    files = (file for file in tree.files if file.name not in plugin_lock.FILENAMES)
+    return tuple(SourceFile(file.name, file.path, file.executable) for file in files)
 
 
 def describe_image(image: BuiltImage) -> dict[str, Any]:
@@ -93,6 +98,7 @@ def describe_image(image: BuiltImage) -> dict[str, Any]:
     return {
         "id": image.id,
         "tag": image.tag,
+        "architecture": image.base.target.architecture,
         "base": {"id": image.base.id, "tag": image.base.tag, "origin": image.base.origin},
         "lock": image.lock.digest,
         "packages": len(image.lock.wheels),
@@ -102,14 +108,16 @@ def describe_image(image: BuiltImage) -> dict[str, Any]:
     }
 
 
-def _request(order: BuildOrder, reading: Reading, requirements: RequirementSet, kept: str | None) -> BuildRequest:
+def _request(
+    order: BuildOrder, reading: Reading, requirements: RequirementSet, architecture: str, kept: str | None
+) -> BuildRequest:
     return BuildRequest(
         name=reading.package,
         files=image_files(reading.tree),
         requirements=requirements,
         upgrade=order.upgrade,
         tag=order.tag,
-        platform=order.platform,
+        architecture=architecture,
         accelerator=order.accelerator,
         lock=None if order.upgrade else kept,
         locked=order.locked,

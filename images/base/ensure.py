@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from images.base.catalogue import CATALOGUE, Accelerator
 from images.base.dockerfile import make_base
+from images.base.foreign import make_foreign_base
 from images.base.model import BaseImage, from_inspection
-from images.base.recipe import read_recipe
+from images.base.recipe import Recipe, read_recipe
 from images.base.shelf import keep, restore
 from images.base.source import Wanted, obtain_source
 from images.engine_calls import inspect_image, list_images, remove_image
 from images.environment import base_reference, cache_directory
 from images.files import Cache
-from images.layout import LABEL_ACCELERATOR, LABEL_BASE, LABEL_ROLE
+from images.layout import LABEL_BASE, LABEL_ROLE
 from images.placing import Order, place
 from images.stepwise import Below
 from toolchain.core.containers.model import ContainerEngine
@@ -25,61 +26,103 @@ from toolchain.core.reporter import Reporter
 REPOSITORY: Final = "mixpeek/base"
 
 
-def ensure_base(  # noqa: PLR0913 - the last three say which base
-    engine: ContainerEngine,
-    reporter: Reporter,
-    cache: Cache | None = None,
-    *,
-    accelerator: Accelerator = "cpu",
-    reference: str | None = None,
-    refresh: bool = False,
-) -> BaseImage:
-    """The base image for this engine, made if it is missing or our part of it changed; 4 ms when it is there.
+@dataclass(frozen=True)
+class BaseChoice:
+    """Which base: from the catalogue by ``accelerator``, for ``architecture`` (``None``: the engine's own).
 
-    ``accelerator`` chooses from the catalogue, ``reference`` names another distribution image than
-    ``MIXPEEK_BASE_IMAGE`` or the default, ``refresh`` asks for the distribution again. Raises
-    ``ImageUnavailable``, ``NetworkUnavailable``, ``StoreUnavailable``, ``EngineRefused`` and
+    ``reference`` names another distribution image than ``MIXPEEK_BASE_IMAGE`` or the default, ``refresh`` asks
+    for the distribution again.
+    """
+
+    accelerator: Accelerator = "cpu"
+    architecture: str | None = None
+    reference: str | None = None
+    refresh: bool = False
+
+
+def ensure_base(
+    engine: ContainerEngine, reporter: Reporter, cache: Cache | None = None, choice: BaseChoice | None = None
+) -> BaseImage:
+    """The base image in this engine, made if it is missing or our part of it changed; 4 ms when it is there.
+
+    One for another architecture than the engine's is prepared by the engine's own base, which is made first.
+    Raises ``ImageUnavailable``, ``NetworkUnavailable``, ``StoreUnavailable``, ``EngineRefused`` and
     ``EngineUnavailable``.
     """
+    choice = choice or BaseChoice()
     cache = cache or Cache(cache_directory())
-    wanted = Wanted(reference or base_reference(), engine.architecture, refresh)
-    recipe = read_recipe(CATALOGUE[accelerator])
-    tag = f"{REPOSITORY}:{accelerator}-{engine.architecture}-{sha256_json([recipe.digest, wanted.name])[:16]}"
-    if not refresh and (found := _known(engine, tag)):
-        return found
-    with cache.lock("base"):
-        if not refresh:
-            if found := _known(engine, tag):
-                return found
-            if restore(engine, cache, tag) and (found := _known(engine, tag)):
-                return replace(found, made=True)
-        source = obtain_source(engine, reporter, cache, wanted)
-        with reporter.phase("base") as phase:
-            phase.advance(f"building {recipe.variant.dockerfile}")
-            config = make_base(engine, cache, recipe, source)
-            lower = frozenset(layer.diff_id for layer in config.layers[:-1])
-            place(engine, Order(config, tag, lower, Below(source.id, len(lower), {})))
-            keep(cache, tag, config, source.id)
+    architecture = choice.architecture or engine.architecture
+    helper = None
+    if architecture != engine.architecture:
+        helper = ensure_base(engine, reporter, cache, replace(choice, architecture=None))
+    recipe = read_recipe(CATALOGUE[choice.accelerator])
+    wanted = Wanted(choice.reference or base_reference(), architecture, choice.refresh)
+    work = _Work(engine, reporter, cache, recipe, wanted, helper)
+    return replace(work.obtain(), helper=helper)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Everything that making one base needs."""
+
+    engine: ContainerEngine
+    reporter: Reporter
+    cache: Cache
+    recipe: Recipe
+    wanted: Wanted
+    helper: BaseImage | None
+
+    @property
+    def series(self) -> str:
+        """The name that bases of former recipes share."""
+        return f"{REPOSITORY}:{self.recipe.variant.accelerator}-{self.wanted.architecture}-"
+
+    @property
+    def tag(self) -> str:
+        return self.series + sha256_json([self.recipe.digest, self.wanted.name])[:16]
+
+    def obtain(self) -> BaseImage:
+        if not self.wanted.refresh and (found := self._known()):
+            return found
+        with self.cache.lock("base"):
+            if not self.wanted.refresh:
+                if found := self._known():
+                    return found
+                if restore(self.engine, self.cache, self.tag) and (found := self._known()):
+                    return replace(found, made=True)
+            self._make()
+        found = self._known()
+        if found is None:
+            raise ImageUnavailable(
+                "the base was made and the engine does not show it", where=self.tag, remedy="run `mixpeek doctor`"
+            )
+        self._remove_older(found.id)
+        return replace(found, made=True)
+
+    def _make(self) -> None:
+        source = obtain_source(self.engine, self.reporter, self.cache, self.wanted)
+        with self.reporter.phase("base") as phase:
+            phase.advance(f"building {self.recipe.variant.dockerfile}")
+            if self.helper is None:
+                config = make_base(self.engine, self.cache, self.recipe, source)
+            else:
+                config = make_foreign_base(self.engine, self.cache, self.recipe, source, self.helper)
+            lower = frozenset(source.diff_ids)
+            below = Below(source.id, len(source.diff_ids), {})
+            place(self.engine, Order(config, self.tag, lower, below))
+            keep(self.cache, self.tag, config, source.id)
             phase.result = f"{sum(layer.size for layer in config.layers) / 1e6:.1f} MB"
-    found = _known(engine, tag)
-    if found is None:
-        raise ImageUnavailable(
-            "the base was made and the engine does not show it", where=tag, remedy="run `mixpeek doctor`"
-        )
-    _remove_older(engine, found.id, accelerator)
-    return replace(found, made=True)
 
+    def _known(self) -> BaseImage | None:
+        found = inspect_image(self.engine, self.tag)
+        return None if found is None else from_inspection(self.tag, found)
 
-def _known(engine: ContainerEngine, tag: str) -> BaseImage | None:
-    found = inspect_image(engine, tag)
-    return None if found is None else from_inspection(tag, found)
-
-
-def _remove_older(engine: ContainerEngine, current: str, accelerator: Accelerator) -> None:
-    """Bases of former recipes that no image is built on; the engine itself keeps those that a container uses."""
-    used = {str((image.get("Labels") or {}).get(LABEL_BASE)) for image in list_images(engine, LABEL_BASE)}
-    for image in list_images(engine, f"{LABEL_ROLE}=base"):
-        kind = (image.get("Labels") or {}).get(LABEL_ACCELERATOR, "cpu")
-        if kind == accelerator and image["Id"] != current and image["Id"] not in used:
-            for tag in image.get("RepoTags") or [image["Id"]]:
-                remove_image(engine, tag)
+    def _remove_older(self, current: str) -> None:
+        """Bases of former recipes that no image is built on; the engine keeps those that a container uses."""
+        used = {str((image.get("Labels") or {}).get(LABEL_BASE)) for image in list_images(self.engine, LABEL_BASE)}
+        for image in list_images(self.engine, f"{LABEL_ROLE}=base"):
+            # podman names them with "localhost/" in front.
+            older = [tag for tag in image.get("RepoTags") or [] if self.series in tag]
+            if image["Id"] not in {current, *used}:
+                for tag in older:
+                    remove_image(self.engine, tag)

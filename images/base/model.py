@@ -29,7 +29,8 @@ class BaseImage:
 
     ``origin`` says whether its distribution was pulled from a registry or made from packages, ``source`` names it
     and ``source_id`` is its digest; ``recipe`` is the digest of everything of ours that went in. ``made`` is
-    whether this call had to make it.
+    whether this call had to make it. ``helper`` is the base of the engine's own architecture, set on one whose
+    programs the engine cannot run.
     """
 
     tag: str
@@ -41,6 +42,12 @@ class BaseImage:
     target: Target
     config: ImageConfig
     made: bool = False
+    helper: BaseImage | None = None
+
+    @property
+    def runnable(self) -> BaseImage:
+        """The base whose interpreter does the work for this one: bytecode is the same for every architecture."""
+        return self.helper or self
 
 
 def from_inspection(tag: str, found: Mapping[str, Any]) -> BaseImage | None:

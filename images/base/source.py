@@ -41,12 +41,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Source:
-    """A distribution in the engine. ``rootfs`` is set when we have its layer at hand."""
+    """A distribution in the engine; ``diff_ids`` are its layers. ``rootfs`` is set when we have them at hand."""
 
     id: str
     origin: Origin
     name: str
     digest: str
+    architecture: str
+    diff_ids: tuple[str, ...]
     rootfs: ImageConfig | None = None
 
 
@@ -76,7 +78,16 @@ def _packaged(engine: ContainerEngine, cache: Cache, wanted: Wanted, phase: Phas
     if known is None or known["Id"] != rootfs.id:
         place(engine, Order(rootfs, tag))
     phase.result = f"Debian {SUITE} from packages, since {_in_short(why)}"
-    return Source(rootfs.id, "packages", f"debian {SUITE}: {' '.join(PACKAGES)}", rootfs.id, rootfs)
+    diff_ids = tuple(layer.diff_id for layer in rootfs.layers)
+    return Source(
+        rootfs.id,
+        "packages",
+        f"debian {SUITE}: {' '.join(PACKAGES)}",
+        rootfs.id,
+        rootfs.architecture,
+        diff_ids,
+        rootfs,
+    )
 
 
 def _in_short(why: str) -> str:
@@ -94,7 +105,9 @@ def _pulled(engine: ContainerEngine, cache: Cache, wanted: Wanted, phase: Phase)
         raise EngineRefused(f"{wanted.name} exists for {found['Architecture']} only", remedy="name another image")
     phase.result = f"{wanted.name}, pulled"
     digests = sorted(found.get("RepoDigests") or []) or [str(found["Id"])]
-    return Source(str(found["Id"]), "pulled", wanted.name, digests[0].rpartition("@")[2])
+    diff_ids = tuple(found["RootFS"]["Layers"])
+    digest = digests[0].rpartition("@")[2]
+    return Source(str(found["Id"]), "pulled", wanted.name, digest, wanted.architecture, diff_ids)
 
 
 def _asked(engine: ContainerEngine, cache: Cache, wanted: Wanted) -> dict[str, Any]:

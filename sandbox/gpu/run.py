@@ -17,12 +17,12 @@ from sandbox.policy import GPU_POLICY, Policy
 from sandbox.stream import AttachedStream
 from toolchain.core.containers import ContainerEngine, engine_errors
 from toolchain.core.errors import MixpeekError
+from toolchain.core.image_layout import DEPENDENCIES, PYTHON
 
 # Making a context and compiling take a few seconds on a machine that just started its driver.
 _SECONDS: Final = 120.0
 _OUTPUT: Final = 64 << 10
-_COMMAND: Final = ("/opt/mixpeek/python", "-I", "-S", "-B", "-c")
-_LIBRARIES: Final = "/opt/mixpeek/dependencies"
+_COMMAND: Final = (PYTHON, "-I", "-S", "-B", "-c")
 # As the runtime says it (moby's daemon, runc, nvidia-container-cli); each means: no GPU could be handed in.
 _NO_DEVICE: Final = (
     "could not select device driver",
@@ -84,7 +84,7 @@ def _run(engine: ContainerEngine, image: str, policy: Policy) -> tuple[str, int 
     request = container_request(
         policy,
         image=image,
-        command=[*_COMMAND, script, _LIBRARIES],
+        command=[*_COMMAND, script, DEPENDENCIES],
         labels=ownership(),
         dialect=dialect_for(engine, policy),
     )

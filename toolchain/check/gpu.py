@@ -13,8 +13,9 @@ from sandbox.gpu import GpuReport, run_gpu_check
 from sandbox.gpu.run import GpuRun
 from sandbox.policy import GPU_POLICY, Policy
 from toolchain.core.containers import ContainerEngine
-from toolchain.core.errors import ImageUnavailable
+from toolchain.core.errors import ImageUnavailable, MixpeekError, PluginFault
 from toolchain.core.findings import Finding, Severity, ordered
+from toolchain.core.reporter import Reporter
 from toolchain.plugin.manifest import Manifest
 
 # "nvidia-cuda-nvrtc" brings libnvrtc, "nvidia-cublas" libcublas.
@@ -25,6 +26,12 @@ _INSUFFICIENT_DRIVER = 35
 _IMAGE_RULE = "gpu.image"
 _HOST_REMEDY = "run on a machine with an NVIDIA GPU and driver, and nvidia-container-toolkit for the engine"
 _ADD = "add the wheels that bring it to the requirements, in one line of CUDA"
+
+
+class GpuUnavailable(MixpeekError):
+    """No kernel runs on this machine, and the image is not the reason."""
+
+    id = "gpu-unavailable"
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,21 @@ def check_gpu(engine: ContainerEngine, image: str, policy: Policy = GPU_POLICY) 
         raise ImageUnavailable("there is no such image", where=image, remedy="build it first")
     needs = needs_from_labels((found.get("Config") or {}).get("Labels") or {})
     return judge(run_gpu_check(engine, str(found["Id"]), policy), needs)
+
+
+def require_gpu(engine: ContainerEngine, image: str, policy: Policy, reporter: Reporter) -> None:
+    """Let a tiny kernel run in ``image``, before a plugin does.
+
+    Raises ``PluginFault`` when the image is wrong, ``GpuUnavailable`` when the machine is or when nobody can tell.
+    """
+    with reporter.phase("gpu") as phase:
+        check = check_gpu(engine, image, policy)
+        if check.verdict is Verdict.FITS:
+            phase.result = "a kernel ran"
+            return
+        worst = check.findings[0]
+        kind = PluginFault if check.verdict is Verdict.IMAGE_WRONG else GpuUnavailable
+        raise kind(worst.message, where=f"image {image[:19]}", remedy=worst.remedy)
 
 
 def wanted_memory(manifest: Manifest) -> float | None:

@@ -9,7 +9,6 @@ from importlib import import_module
 
 from images.base.catalogue import Accelerator
 from images.build import BuildRequest, BuiltImage, build
-from images.layout import PYTEST, plugin_directory
 from images.requirements import RequirementSet
 from sandbox.conversation import Job, Sample
 from sandbox.dialect import dialect_for
@@ -18,8 +17,10 @@ from sandbox.outcome import SandboxOutcome
 from sandbox.policy import Policy
 from sandbox.session import Session
 from toolchain.building import describe_image, image_files, kept_lock
+from toolchain.check.gpu import require_gpu
 from toolchain.check.guest_run import GuestRun
 from toolchain.core.containers import ContainerEngine, connect
+from toolchain.core.image_layout import PYTEST, plugin_directory
 from toolchain.core.reporter import Reporter
 from toolchain.plugin.tree import PluginTree
 
@@ -38,14 +39,17 @@ class SandboxJob:
 def run_in_sandbox(job: SandboxJob, policy: Policy, reporter: Reporter) -> GuestRun:
     """Build, start, run, judge, remove.
 
-    Raises ``EngineUnavailable``, ``EngineRefused``, ``ImageUnavailable``, ``NetworkUnavailable`` and
-    ``DependencyFault``; whatever the plugin does ends in a ``GuestRun``.
+    Raises ``EngineUnavailable``, ``EngineRefused``, ``ImageUnavailable``, ``NetworkUnavailable``,
+    ``DependencyFault`` and, when the policy hands GPUs in, what ``require_gpu`` raises; whatever the plugin does
+    ends in a ``GuestRun``.
     """
     work = Job(job.name, plugin_directory(job.name), job.stages, pytest=(PYTEST,), sample=job.sample)
     with closing(connect(reporter=reporter)) as engine:
         dialect_for(engine, policy)  # a level that cannot be had here is refused before anything is built
         remove_leftovers(engine)
         image = _build(job, engine, policy, reporter)
+        if policy.gpus:
+            require_gpu(engine, image.id, policy, reporter)
         outcome = _run(engine, image, policy, work, reporter)
     limits = (
         f"the limits are {policy.stage_seconds:g} s a stage (--timeout) and {policy.memory >> 20} MiB (--memory)"
@@ -69,7 +73,7 @@ def _build(job: SandboxJob, engine: ContainerEngine, policy: Policy, reporter: R
         requirements=job.requirements,
         with_tests=True,
         accelerator=accelerator,
-        lock=kept_lock(job.tree, accelerator),
+        lock=kept_lock(job.tree, accelerator, engine.architecture),
     )
     return build(request, engine, reporter)
 

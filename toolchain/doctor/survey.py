@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from images.layout import LABEL_ORIGIN, LABEL_PYTHON, LABEL_RECIPE, LABEL_ROLE, LABEL_SOURCE, PYTHON
+from images.layout import LABEL_ORIGIN, LABEL_PYTHON, LABEL_RECIPE, LABEL_ROLE, LABEL_SOURCE
 from toolchain.core.containers import ConnectOptions, ContainerEngine, connect, engine_errors
 from toolchain.core.errors import MixpeekError
+from toolchain.core.image_layout import PYTHON
 from toolchain.core.reporter import Reporter, SilentReporter
 from toolchain.doctor.model import Surroundings
 

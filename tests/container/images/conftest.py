@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -167,3 +172,35 @@ def phases(built):
 
 def files_of(cache, *folders):
     return sorted(path for name in folders for path in (cache.root / name).rglob("*") if Path(path).is_file())
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """A real registry on a port of its own."""
+    program = shutil.which("docker-registry")
+    assert program, "apt-get install --no-install-recommends docker-registry"
+    folder = tmp_path_factory.mktemp("registry")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (folder / "config.yml").write_text(
+        f"version: 0.1\nhttp:\n  addr: 127.0.0.1:{port}\n"
+        f"storage:\n  filesystem:\n    rootdirectory: {folder}/data\n"
+    )
+    process = subprocess.Popen(
+        [program, "serve", str(folder / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/v2/")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(url):
+    for _ in range(100):
+        with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=1):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the registry did not start")

@@ -1,17 +1,10 @@
 """The base: what it holds, what it does not, and where it comes from."""
 
 import json
-import shutil
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
-from contextlib import suppress
 
 import pytest
 
-from images.base import ensure_base
+from images.base import BaseChoice, ensure_base
 from images.base.recipe import read_recipe
 from images.files import Cache
 from toolchain.core.errors import ImageUnavailable
@@ -81,38 +74,6 @@ def test_it_is_found_again_at_once(engine, base, warm):
     assert (found.id, found.made) == (base.id, False)
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    """A real registry on a port of its own."""
-    program = shutil.which("docker-registry")
-    assert program, "apt-get install --no-install-recommends docker-registry"
-    folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (folder / "config.yml").write_text(
-        f"version: 0.1\nhttp:\n  addr: 127.0.0.1:{port}\n"
-        f"storage:\n  filesystem:\n    rootdirectory: {folder}/data\n"
-    )
-    process = subprocess.Popen(
-        [program, "serve", str(folder / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/v2/")
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _wait_for(url):
-    for _ in range(100):
-        with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=1):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the registry did not start")
-
-
 @pytest.fixture
 def pushed(engine, base, registry):
     """The distribution below our base, pushed to that registry and gone from the engine under that name."""
@@ -126,7 +87,7 @@ def pushed(engine, base, registry):
 
 
 def test_it_is_pulled_where_a_registry_answers(engine, base, pushed, tmp_path):
-    made = ensure_base(engine, SilentReporter(), Cache(tmp_path), reference=pushed)
+    made = ensure_base(engine, SilentReporter(), Cache(tmp_path), BaseChoice(reference=pushed))
     try:
         assert (made.origin, made.source, made.made) == ("pulled", pushed, True)
         assert made.source_id.startswith("sha256:")
@@ -135,7 +96,7 @@ def test_it_is_pulled_where_a_registry_answers(engine, base, pushed, tmp_path):
         assert [layer.diff_id for layer in made.config.layers] == [layer.diff_id for layer in base.config.layers]
         assert run_inside(engine, made.id, "print(1)") == "1"
         remove(engine, made.tag)
-        again = ensure_base(engine, SilentReporter(), Cache(tmp_path), reference=pushed)
+        again = ensure_base(engine, SilentReporter(), Cache(tmp_path), BaseChoice(reference=pushed))
         assert again.id == made.id
     finally:
         remove(engine, made.tag)
@@ -144,5 +105,5 @@ def test_it_is_pulled_where_a_registry_answers(engine, base, pushed, tmp_path):
 
 def test_an_image_that_the_user_named_is_not_replaced_by_another(engine, registry, tmp_path):
     with pytest.raises(ImageUnavailable, match="could not be pulled") as caught:
-        ensure_base(engine, SilentReporter(), Cache(tmp_path), reference=f"{registry}/absent:1")
+        ensure_base(engine, SilentReporter(), Cache(tmp_path), BaseChoice(reference=f"{registry}/absent:1"))
     assert "MIXPEEK_BASE_IMAGE" in caught.value.remedy

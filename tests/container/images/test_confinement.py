@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from images import build_container
 from images import compile_container as subject
 from images.compile_container import Chunk, compile_chunks
 from images.fragments import Source
@@ -86,7 +87,7 @@ def compile_all(engine, base, cache, chunks):
 
 def test_a_container_whose_builder_was_killed_is_removed_by_the_next(engine, base, warm, tmp_path):
     api = engine.client.api
-    config = subject._config(engine, base, "owner-0123456789abcdef")
+    config = build_container.config(engine, subject.compiling(base), "owner-0123456789abcdef")
     left = api.create_container_from_config(config)["Id"]
     warm.folder("locks")
     (warm.root / "locks" / "owner-0123456789abcdef.lock").touch()
@@ -95,7 +96,7 @@ def test_a_container_whose_builder_was_killed_is_removed_by_the_next(engine, bas
 
 
 def test_a_container_of_a_living_builder_stays(engine, base, warm, tmp_path):
-    with subject._container(engine, base, warm) as alive:
+    with build_container.build_container(engine, subject.compiling(base), warm) as alive:
         compile_all(engine, base, warm, [chunk(tmp_path, b"x = 1")])
         assert alive in [found["Id"] for found in build_containers(engine)]
     assert left_behind(engine) == []

@@ -10,8 +10,11 @@ import pytest
 from images.cuda import CudaNeeds, CudaVersion, Verdict
 from sandbox.gpu.report import CompilerReport, DriverReport, GpuReport, KernelRun, Library, Refusal
 from sandbox.gpu.run import GpuRun
+from sandbox.policy import GPU_POLICY
+from toolchain.check import gpu
 from toolchain.check.gpu import GpuCheck, judge, wanted_memory
-from toolchain.core.errors import ExitCode
+from toolchain.core.errors import ExitCode, PluginFault
+from toolchain.core.reporter import SilentReporter
 from toolchain.plugin.manifest import read_manifest
 
 NEEDS = CudaNeeds(CudaVersion(12, 9), ("cupy-cuda12x 14.2.0",), (5, 0))
@@ -148,3 +151,18 @@ def test_the_document() -> None:
 )
 def test_the_memory_that_a_manifest_asks_for(source: str, wanted: float | None) -> None:
     assert wanted_memory(read_manifest(ast.parse(source))) == wanted
+
+
+def required(monkeypatch: pytest.MonkeyPatch, check: GpuCheck) -> None:
+    monkeypatch.setattr(gpu, "check_gpu", lambda *_: check)
+    gpu.require_gpu(None, "sha256:" + "0" * 64, GPU_POLICY, SilentReporter())  # type: ignore[arg-type]
+
+
+def test_a_plugin_runs_only_where_a_kernel_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    required(monkeypatch, judged(REPORT))
+    with pytest.raises(gpu.GpuUnavailable, match="no NVIDIA driver in the container") as host:
+        required(monkeypatch, judged(replace(REPORT, driver=NO_DRIVER)))
+    assert host.value.exit_code is ExitCode.COULD_NOT_TELL
+    with pytest.raises(PluginFault, match="does not load") as image:
+        required(monkeypatch, judged(replace(REPORT, libraries=(replace(NVRTC, error="not found"),))))
+    assert image.value.exit_code is ExitCode.PLUGIN_AT_FAULT

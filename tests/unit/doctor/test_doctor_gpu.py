@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from images.cuda import CudaNeeds, CudaVersion, compare
+from sandbox.gpu.report import DriverReport, GpuReport, KernelRun
+from sandbox.gpu.run import GpuRun
+from toolchain.check.gpu import GpuCheck, judge
 from toolchain.cli.gpu_rendering import render_comparison
 from toolchain.core.containers import ContainerEngine
-from toolchain.core.errors import ExitCode
+from toolchain.core.errors import EngineRefused, ExitCode
 from toolchain.core.gpu import Absence, Device, GpuHost, Memory, Mig, NoGpuHost
 from toolchain.doctor import gpu_images
 from toolchain.doctor.examine import EXAMINATIONS, Diagnosis, examinations
@@ -20,6 +24,7 @@ from toolchain.doctor.model import Check, Status, Surroundings
 
 L4 = Device(0, "NVIDIA L4", Memory(23 << 30, 22 << 30), (8, 9), Mig.NOT_OFFERED)
 HOST = GpuHost("550.54.15", (12, 4), (L4,))
+REPORT = GpuReport(DriverReport(True, None, (12, 4), 1, (8, 9), KernelRun(right=True, error=None)), (), None)
 NONE = NoGpuHost(Absence.NO_DRIVER, "no NVIDIA driver on this machine", "use another machine")
 ENGINE = ContainerEngine(
     client=None,  # type: ignore[arg-type]
@@ -39,11 +44,22 @@ def labelled(tag: str | None, version: str) -> dict[str, Any]:
     return {"Id": "sha256:" + "0" * 64, "RepoTags": [tag] if tag else None, "Labels": labels}
 
 
+def ran(report: GpuReport | None = REPORT) -> GpuCheck:
+    return judge(GpuRun(report, None if report else "it ended with status 139", None, 1.5), None)
+
+
 @pytest.fixture
-def look(monkeypatch: pytest.MonkeyPatch) -> Any:
+def tried() -> Any:
+    """Stands in for a run on a real GPU, which this suite's machines do not have."""
+    return Mock(return_value=ran())
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch, tried: Any) -> Any:
     def go(host: GpuHost | NoGpuHost, *images: dict[str, Any], where: Surroundings = HERE) -> dict[str, Check]:
         monkeypatch.setattr(gpu_images, "read_gpus", lambda: host)
         monkeypatch.setattr(gpu_images, "list_images", lambda *_: list(images))
+        monkeypatch.setattr(gpu_images, "check_gpu", tried)
         return {check.detail.partition(":")[0]: check for check in gpu_in_detail(where)}
 
     return go
@@ -80,6 +96,28 @@ def test_every_image_is_compared(look: Any, version: str, status: Status, words:
     check = look(HOST, labelled("mixpeek/x", version))["mixpeek/x"]
     assert (check.name, check.status) == ("gpu-image", status)
     assert words in check.detail
+
+
+def test_a_kernel_runs_in_an_image_whose_labels_promise_it(look: Any, tried: Any) -> None:
+    image = labelled("mixpeek/x", "12.4")
+    assert "a kernel ran in it in 1.5 s" in look(HOST, image)["mixpeek/x"].detail
+    tried.assert_called_once_with(ENGINE, image["Id"])
+    driver = replace(REPORT.driver, kernel=KernelRun(right=False, error=None))
+    tried.return_value = ran(replace(REPORT, driver=driver))
+    assert look(HOST, image)["mixpeek/x"].status is Status.ERROR
+    tried.return_value = ran(None)
+    assert look(HOST, image)["mixpeek/x"].status is Status.UNKNOWN
+    tried.side_effect = EngineRefused("it cannot start", remedy="look")
+    check = look(HOST, image)["mixpeek/x"]
+    assert (check.status, check.remedy) == (Status.UNKNOWN, "look")
+
+
+@pytest.mark.parametrize(("host", "version"), [(NONE, "12.4"), (HOST, "13.0"), (HOST, "none")])
+def test_no_kernel_is_tried_where_it_cannot_run_or_nothing_needs_it(
+    look: Any, tried: Any, host: Any, version: str
+) -> None:
+    look(host, labelled("mixpeek/x", version))
+    tried.assert_not_called()
 
 
 def test_an_image_says_what_it_needs_where_there_is_no_gpu(look: Any) -> None:

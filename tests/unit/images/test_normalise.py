@@ -90,6 +90,6 @@ def test_what_engines_mount_themselves_is_left_out():
     )
     assert set(found) == {"etc", "etc/os-release"}
     output = io.BytesIO()
-    normalised([layer(("run", None), ("run2", None))], output, {"run"})
+    normalised([layer(("run", None), ("run2", None))], output, without={"run"})
     assert b"run2" in output.getvalue()
     assert b"run/" not in output.getvalue()

@@ -65,7 +65,7 @@ def _result(outcome: BuildOutcome, image: BuiltImage, accelerator: Accelerator) 
     lines.append(f"lock {'written' if outcome.lock_changed else 'unchanged'}: {outcome.lock}")
     data = {"image": describe_image(image), "lock": str(outcome.lock), "lock_changed": outcome.lock_changed}
     if accelerator == "cuda":
-        comparison = compare(image.cuda, read_gpus())
+        comparison = compare(image.cuda, read_gpus(), memory_gb=outcome.gpu_memory_gb)
         lines += ["", render_comparison(comparison)]
         findings = (*findings, *comparison.findings)
         data["gpu"] = comparison.verdict.value
