@@ -33,9 +33,19 @@ def collisions(fragments: Sequence[Fragment]) -> list[str]:
         for path, digest in fragment.digests.items():
             owner = owners.get(path)
             if owner is not None and owner[1] != digest and path.endswith(_SUFFIXES):
-                found.append(f"{path} comes from {owner[0]} and from {fragment.wheel.name}: the latter is kept")
+                names = f"{owner[0]} and {fragment.wheel.name}"
+                found.append(f"two packages bring {path}, {names}: the latter's is kept")
             owners[path] = (fragment.wheel.name, digest)
     return found
+
+
+def left_out(fragments: Sequence[Fragment]) -> list[str]:
+    """What was not installed because it would run code by itself, one sentence for each file."""
+    return [
+        f"{name} of {fragment.wheel.name} is left out: it would run code at every start of an interpreter"
+        for fragment in fragments
+        for name in fragment.left_out
+    ]
 
 
 def refuse_stand_ins(fragments: Sequence[Fragment]) -> None:
@@ -61,4 +71,4 @@ def note(found: Sequence[str]) -> str:
     if not found:
         return ""
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"two packages bring one file: {found[0]}{more}"
+    return f"{found[0]}{more}"

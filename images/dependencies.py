@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from images.base.model import BaseImage
 from images.bytecode import Bytecode
-from images.collisions import collisions, refuse_stand_ins
+from images.collisions import collisions, left_out, refuse_stand_ins
 from images.files import Cache, touch
 from images.fragments import Fragments
 from images.image_config import Layer, layer_of
@@ -69,10 +69,10 @@ class DependencyLayers:
             parts = (_opening(root), *pieces, END)
         return Layer(role, content["diff_id"], content["size"], parts)
 
-    def collisions(self, lock: Lock, root: str) -> list[str]:
-        """What collides in a layer that is on record, as ``collisions.collisions`` says it."""
+    def remarks(self, lock: Lock, root: str) -> list[str]:
+        """What there is to say of a layer that is on record: files that collide, files that were left out."""
         with suppress(OSError, ValueError):
-            return [str(line) for line in json.loads(self._record(lock, root).read_bytes())["collisions"]]
+            return [str(line) for line in json.loads(self._record(lock, root).read_bytes())["remarks"]]
         return []
 
     def fetch(self, lock: Lock, progress: Progress | None = None) -> tuple[dict[str, Path], int]:
@@ -121,7 +121,7 @@ class DependencyLayers:
                 [str(piece.path.relative_to(self._cache.root)), piece.size, piece.start, piece.partial]
                 for piece in pieces
             ],
-            "collisions": collisions(fragments),
+            "remarks": [*collisions(fragments), *left_out(fragments)],
         }
         self._cache.write(self._record(wanted.lock, wanted.root), json.dumps(record).encode())
         return layer

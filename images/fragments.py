@@ -41,13 +41,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Fragment:
-    """The unpacked files of one wheel as tar entries, without directories above the installation root."""
+    """The unpacked files of one wheel as tar entries, without directories above the installation root.
+
+    ``left_out`` are files of the wheel that are not installed because they would run code by themselves.
+    """
 
     wheel: LockedWheel
     key: str
     tar: Path
     sources: tuple[Source, ...]
     digests: dict[str, str]
+    left_out: tuple[str, ...] = ()
 
 
 class Fragments:
@@ -78,7 +82,7 @@ class Fragments:
         touch(tar)
         content = json.loads(table.read_bytes())
         sources = tuple(Source(*entry) for entry in content["sources"])
-        return Fragment(wheel, key, tar, sources, content["files"])
+        return Fragment(wheel, key, tar, sources, content["files"], tuple(content["left_out"]))
 
     def _write(self, path: Path, wheel: LockedWheel, root: str, tar: Path, table: Path) -> None:
         # Checked again at the only moment of use: a disk may lose what a killed machine had not yet written.
@@ -89,7 +93,8 @@ class Fragments:
             )
         with open_wheel(path, wheel.filename) as opened, self._cache.replacing(tar) as stream:
             sources, digests = _Writer(stream, root).write(opened)
-        self._cache.write(table, json.dumps({"sources": sources, "files": digests}).encode())
+            content = {"sources": sources, "files": digests, "left_out": opened.left_out}
+        self._cache.write(table, json.dumps(content).encode())
 
 
 class _Writer:

@@ -58,7 +58,7 @@ class Installer:
         return self._made(wanted) if missing or any(damaged) else None
 
     def _note(self, wanted: tuple[Installation, ...]) -> str:
-        return note([line for entry in wanted for line in self._layers.collisions(entry.lock, entry.root)])
+        return note([line for entry in wanted for line in self._layers.remarks(entry.lock, entry.root)])
 
     def _made(self, wanted: tuple[Installation, ...]) -> tuple[Layer, ...]:
         wheels: dict[str, Path] = {}

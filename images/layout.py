@@ -11,7 +11,7 @@ from typing import Final
 
 from toolchain.core.image_layout import ROOT
 
-LAYOUT_VERSION: Final = 2
+LAYOUT_VERSION: Final = 3
 
 BASE_FACTS: Final = f"{ROOT}/base.json"
 

@@ -15,6 +15,8 @@ _NETWORK: Final = re.compile(
     r"|HTTP status (client|server) error",
     re.IGNORECASE,
 )
+# uv takes a refused login for a package that is not there, and tells the reason in a hint.
+_LOGIN: Final = re.compile(r"could not be queried due to a lack of valid authentication credentials \(([^)]*)\)")
 _MISSING: Final = re.compile(r"([\w.-]+) was not found in the package registry")
 _SOURCE_ONLY: Final = re.compile(
     r"Wheels are required for `([\w.-]+)`|([\w.-]+?)(?:==[\w.]+)? ha(?:s|ve) no (?:usable )?wheels"
@@ -32,6 +34,11 @@ def explain(stderr: str, requirements: RequirementSet) -> MixpeekError:
             f"the package index could not be reached: {_last_cause(stderr)}",
             where=address.group(0) if address else None,
             remedy="check the network and HTTPS_PROXY, or set MIXPEEK_INDEX_URL to an index that answers",
+        )
+    if refused := _LOGIN.search(text):
+        return NetworkUnavailable(
+            f"the package index refuses to answer us ({refused.group(1)})",
+            remedy="put user and password into MIXPEEK_INDEX_URL (https://user:password@host/simple)",
         )
     guilty = _guilty(text, requirements)
     where = ", ".join(requirement.place for requirement in guilty) or None

@@ -41,13 +41,17 @@ class WheelFile:
 
 
 class Wheel:
-    """An opened wheel whose table of contents has been checked."""
+    """An opened wheel whose table of contents has been checked.
+
+    ``files`` are what is installed, ``left_out`` the names of path files (``.pth``), which would run code.
+    """
 
     def __init__(self, archive: zipfile.ZipFile, filename: str) -> None:
         self._archive = archive
         self.filename = filename
         entries = self._entries()
         record = self._record(entries)
+        self.left_out: list[str] = []
         files = [self._file(entry, record) for entry in entries]
         self.files = sorted((file for file in files if file is not None), key=lambda file: file.path)
         self._check_places()
@@ -146,6 +150,11 @@ class Wheel:
             raise self._refusal(f"{entry.filename!r} is not in its RECORD")
         path, in_scripts = _install_path(entry.filename)
         if path is None:
+            return None
+        if "/" not in path and path.endswith(".pth"):
+            # An interpreter runs the lines of such a file at every start. Ours is started without (-S), yet a
+            # plugin may start one otherwise; and setuptools brings one, so the wheel itself cannot be refused.
+            self.left_out.append(path)
             return None
         executable = in_scripts or bool((entry.external_attr >> 16) & 0o111)
         return WheelFile(path, entry, executable, record[entry.filename])

@@ -45,6 +45,6 @@ def test_our_runtime_alone_changes_nothing(base, places):
 
 def test_a_build_that_finds_its_layer_tells_what_collides_too(cache, base, target):
     lock, layers = Lock((), target, ""), DependencyLayers(cache, base)
-    assert layers.collisions(lock, "/opt") == []
-    cache.write(layers._record(lock, "/opt"), json.dumps({"collisions": ["x.py comes twice"]}).encode())
-    assert layers.collisions(lock, "/opt") == ["x.py comes twice"]
+    assert layers.remarks(lock, "/opt") == []
+    cache.write(layers._record(lock, "/opt"), json.dumps({"remarks": ["x.py comes twice"]}).encode())
+    assert layers.remarks(lock, "/opt") == ["x.py comes twice"]

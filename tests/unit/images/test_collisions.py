@@ -17,8 +17,8 @@ def fragment(name, files):
 
 def test_what_differs_is_named_with_both_packages():
     pieces = [fragment("a", {"x/y.py": "1", "LICENSE": "1"}), fragment("b", {"x/y.py": "2", "LICENSE": "2"})]
-    assert collisions(pieces) == ["x/y.py comes from a and from b: the latter is kept"]
-    assert note(collisions(pieces)).startswith("two packages bring one file: x/y.py comes from a and from b")
+    assert collisions(pieces) == ["two packages bring x/y.py, a and b: the latter's is kept"]
+    assert note(collisions(pieces)).startswith("two packages bring x/y.py, a and b")
     assert note(["first", "second", "third"]).endswith("first (and 2 more)")
     assert note([]) == ""
 

@@ -136,6 +136,20 @@ def test_a_name_that_does_not_exist_is_spelled_out(resolver, cache, target):
     assert "spelling of 'nosuch'" in refusal(resolver, cache, target, stderr, "nosuch").remedy
 
 
+def test_a_refused_login_is_not_taken_for_a_missing_package(resolver, cache, target):
+    """What uv 0.13 says of a wrong password."""
+    stderr = (
+        "error: No solution found when resolving dependencies\n  cause: Because demo was not found in the package"
+        " registry and you require demo, we can conclude that your requirements are unsatisfiable.\n\nhint: An index"
+        " URL (https://localhost:1/simple) could not be queried due to a lack of valid authentication credentials"
+        " (401 Unauthorized)\n"
+    )
+    fault = refusal(resolver, cache, target, stderr, "demo")
+    assert isinstance(fault, NetworkUnavailable)
+    assert "401 Unauthorized" in fault.message
+    assert "MIXPEEK_INDEX_URL" in fault.remedy
+
+
 def test_a_package_without_wheels_is_named(resolver, cache, target):
     stderr = (
         "error: No solution found when resolving dependencies\n  cause: Because all versions of docopt have no"

@@ -154,13 +154,22 @@ def test_data_goes_where_installers_put_it(make_wheel):
                 "demo-1.0.data/headers/x.h": b"",
                 "demo/__pycache__/__init__.cpython-311.pyc": b"not from that source",
                 "demo/legacy.pyc": b"sourceless",
-                "demo.pth": b"import os; os.system('touch /tmp/pwned')",
             }
         )
     )
-    assert {"pure.py", "plat.py", "share/x.txt", "bin/tool", "demo/legacy.pyc", "demo.pth"} <= set(found)
+    assert {"pure.py", "plat.py", "share/x.txt", "bin/tool", "demo/legacy.pyc"} <= set(found)
     assert found["bin/tool"]
     assert not any(".h" in path[-2:] or "__pycache__" in path for path in found)
+
+
+def test_a_file_that_an_interpreter_runs_by_itself_is_left_out(make_wheel):
+    lines = b"import os; os.system('touch /tmp/pwned')"
+    names = {"demo.pth": lines, "demo-1.0.data/purelib/other.pth": lines, "demo/data.pth": b"weights"}
+    with open_wheel(make_wheel(names), "demo.whl") as wheel:
+        assert sorted(wheel.left_out) == ["demo.pth", "other.pth"]
+        installed = {file.path for file in wheel.files}
+    assert "demo/data.pth" in installed
+    assert not installed & {"demo.pth", "other.pth"}
 
 
 def test_the_executable_bit_is_kept(make_wheel):
