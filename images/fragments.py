@@ -20,6 +20,7 @@ from images.wheel import Wheel, WheelFile, open_wheel
 from toolchain.core.digests import sha256_file, sha256_json
 from toolchain.core.errors import DownloadCorrupt
 from toolchain.core.image_layout import PYTHON
+from toolchain.core.tarball import directory_header, file_entry, file_header, padding, parents
 
 # Inflating and hashing release the interpreter's lock; more threads than cores gain nothing.
 _WORKERS: Final = 4

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _GUEST = f"{RUNTIME}/sandbox/guest/__main__.py"
-_COMMAND = (PYTHON, "-I", "-S", "-B", _GUEST, "container", DEPENDENCIES)
+_COMMAND = (PYTHON, "-I", "-S", "-B", _GUEST, "container")
 _DIAGNOSTICS = 16 << 10
 _LEAVING_SECONDS = 10
 
 
 def guest_command(policy: Policy) -> tuple[str, ...]:
     """The guest's command line: its role, the inner filter or ``-``, and the folders of packages."""
-    return (*_COMMAND, policy.inner.to_argument() if policy.inner else "-", _DEPENDENCIES)
+    return (*_COMMAND, policy.inner.to_argument() if policy.inner else "-", DEPENDENCIES)
 
 
 class Session:

@@ -15,7 +15,7 @@ from images.base.source import Wanted, obtain_source
 from images.engine_calls import inspect_image, list_images, remove_image
 from images.environment import base_reference, cache_directory
 from images.files import Cache
-from images.layout import LABEL_BASE, LABEL_ROLE
+from images.layout import LABEL_BASE, LABEL_RECIPE, LABEL_ROLE
 from images.placing import Order, place
 from images.stepwise import Below
 from toolchain.core.containers.model import ContainerEngine
@@ -121,8 +121,10 @@ class _Work:
         """Bases of former recipes that no image is built on; the engine keeps those that a container uses."""
         used = {str((image.get("Labels") or {}).get(LABEL_BASE)) for image in list_images(self.engine, LABEL_BASE)}
         for image in list_images(self.engine, f"{LABEL_ROLE}=base"):
-            # podman names them with "localhost/" in front.
-            older = [tag for tag in image.get("RepoTags") or [] if self.series in tag]
-            if image["Id"] not in {current, *used}:
-                for tag in older:
-                    remove_image(self.engine, tag)
+            # podman names them with "localhost/" in front. One of this recipe stands on another distribution.
+            names = [name for name in image.get("RepoTags") or [] if name != "<none>:<none>"]
+            former = (image.get("Labels") or {}).get(LABEL_RECIPE) != self.recipe.digest
+            if image["Id"] not in {current, *used} and (former or not names):
+                for name in names or [str(image["Id"])]:
+                    if self.series in name or not names:
+                        remove_image(self.engine, name)
