@@ -141,8 +141,8 @@ def test_a_refused_login_is_not_taken_for_a_missing_package(resolver, cache, tar
     stderr = (
         "error: No solution found when resolving dependencies\n  cause: Because demo was not found in the package"
         " registry and you require demo, we can conclude that your requirements are unsatisfiable.\n\nhint: An"
-        " index URL (https://localhost:1/simple) could not be queried due to a lack of valid authentication credentials"
-        " (401 Unauthorized)\n"
+        " index URL (https://localhost:1/simple) could not be queried due to a lack of valid authentication"
+        " credentials (401 Unauthorized)\n"
     )
     fault = refusal(resolver, cache, target, stderr, "demo")
     assert isinstance(fault, NetworkUnavailable)
