@@ -138,7 +138,7 @@ def _syscalls(policy: Policy) -> Iterator[Allowance]:
 def _inner(policy: Policy) -> Iterator[Allowance]:
     """What the engine's filter passes on to the guest's, which refuses and reports it."""
     kind = "system calls refused and reported by the guest's filter"
-    if policy.inner is None:
+    if policy.inner is None or not policy.inner.kernel:
         return
     for name, (meaning, calls) in REFUSED.items():
         yield Allowance(kind, name, calls, meaning)

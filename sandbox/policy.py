@@ -62,14 +62,15 @@ class Policy:
     @property
     def profile(self) -> str:
         """The engine's seccomp profile for a guest under this policy."""
-        return self.seccomp if self.inner is None else f"{self.seccomp}-watched"
+        return f"{self.seccomp}-watched" if self.inner is not None and self.inner.kernel else self.seccomp
 
     @property
     def inner(self) -> InnerFilter | None:
-        """The filter that the guest installs, ``None`` where nothing is watched: gVisor knows no notification."""
-        if self.runtime == "runsc" or (self.watch == "nothing" and self.executes):
+        """What the guest watches, and by which filter, which gVisor does not know; ``None`` for nothing."""
+        if self.watch == "nothing" and self.executes:
             return None
-        return InnerFilter(closely=self.watch == "everything", run_programs=self.executes)
+        kernel = self.runtime != "runsc"
+        return InnerFilter(closely=self.watch == "everything", run_programs=self.executes, kernel=kernel)
 
     def to_json(self) -> dict[str, Any]:
         """The policy as it is recorded."""
@@ -94,9 +95,7 @@ STRICT: Final = replace(DEFAULT, level="strict", processes=64, executes=False)
 
 # On the machine a process of gVisor's ptrace platform is several tasks of its kernel; with few it does not even
 # start, and when they run out it hangs. The plugin's own processes are bounded by memory and time there.
-GVISOR: Final = replace(
-    DEFAULT, level="gvisor", seccomp="gvisor", runtime="runsc", processes=2048, watch="nothing"
-)
+GVISOR: Final = replace(DEFAULT, level="gvisor", seccomp="gvisor", runtime="runsc", processes=2048)
 
 # The driver maps every device's memory and opens its files once for each context; frameworks for CUDA hold one to
 # three gigabytes of libraries and staging buffers on the host. Chosen with room, not measured on a GPU yet.

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.guest.strays import end_strays, reap
+from sandbox.guest.trace.claims import read_claim
+from sandbox.guest.trace.left import note_left_running
 from sandbox.guest.workerlink import StagePipes, WorkerLink, WorkerLost
 from sandbox.protocol import Decoder, Message, ProtocolError
 
@@ -52,6 +54,7 @@ class StageRun:
         self._request = {
             "stage": name,
             "token": self._token,
+            "watch": _watched_places(link.watching.plan),
             **{key: job[key] for key in ("plugin", "pytest", "sample", "seed")},
         }
         self._sample = sample
@@ -84,7 +87,7 @@ class StageRun:
             "progress": got.progress,
             "violation": got.violation,
             "result": got.result,
-            "tried": self._link.ledger.take(),
+            "tried": self._link.watching.take(),
         }
         return Message("stage", body, got.blob)
 
@@ -94,6 +97,7 @@ class StageRun:
         with selectors.DefaultSelector() as ready:
             ready.register(pipes.output, selectors.EVENT_READ, self._take_output)
             ready.register(pipes.results, selectors.EVENT_READ, self._take_result)
+            ready.register(pipes.claims, selectors.EVENT_READ, self._take_claim)
             ready.register(self._link.socket, selectors.EVENT_READ, self._take_word)
             ready.register(self._source, selectors.EVENT_READ, self._look_for_host)
             while self._got.ended is None:
@@ -127,6 +131,13 @@ class StageRun:
             got.ended = got.ended or "output-limit"
         return bool(chunk)
 
+    def _take_claim(self, descriptor: int) -> bool:
+        """Take one thing that the plugin's own interpreter tells. Whoever forges it gains what a lie gains."""
+        with suppress(ValueError, TypeError, RecursionError):
+            claim = read_claim(os.read(descriptor, _CHUNK))
+            self._link.watching.claimed.note(claim.kind, claim.subject, count=claim.count, **claim.details)
+        return True
+
     def _take_result(self, descriptor: int) -> bool:
         chunk = os.read(descriptor, _CHUNK)
         try:
@@ -134,6 +145,7 @@ class StageRun:
                 self._accept(message)
         except ProtocolError as reason:
             self._got.violation = self._got.violation or str(reason)
+            self._link.watching.observed.note("forged", str(reason), answer="not believed")
             self._got.ended = self._got.ended or "violation"
             return False
         return bool(chunk)
@@ -156,16 +168,24 @@ class StageRun:
 
     def _clear_up(self) -> None:
         """Leave nothing running but a worker that did what it should."""
-        if self._got.ended != "exited":
+        if self._got.ended == "exited":
+            note_left_running(self._link.watching.observed, self._link.pid)
+        else:
             self._link.close()
         if not end_strays(self._link.pid):
             self._link.close()
 
     def _drain(self, pipes: StagePipes) -> None:
         """Take what is still in the pipes; all who could write to them are dead, so that is little."""
-        for descriptor, take in ((pipes.output, self._take_output), (pipes.results, self._take_result)):
+        takers = (self._take_output, self._take_result, self._take_claim)
+        for descriptor, take in zip((pipes.output, pipes.results, pipes.claims.fileno()), takers, strict=True):
             os.set_blocking(descriptor, False)
             with suppress(BlockingIOError):
                 for _ in range(_PIPE_CHUNKS):
                     if not take(descriptor):
                         break
+
+
+def _watched_places(plan: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the stage's hook needs of the plan."""
+    return None if plan is None else {name: plan[name] for name in ("quiet", "sensitive")}

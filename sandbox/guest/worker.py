@@ -35,7 +35,7 @@ def serve(descriptor: int, watcher: int, folders: list[str]) -> None:
     # Only now, with the stages still to come: of what the imports ask of the kernel process 1 reads the arguments.
     hardening.hide_memory()
     while True:
-        data, descriptors, _, _ = socket.recv_fds(link, 1 << 16, 3)
+        data, descriptors, _, _ = socket.recv_fds(link, 1 << 16, 4)
         if not data:
             return
         request = json.loads(data)
@@ -59,7 +59,7 @@ def _warm_up() -> None:
             import_module(name)
 
 
-def _run_stage(request: dict[str, Any], output: int, results: int, sample: int) -> None:
+def _run_stage(request: dict[str, Any], output: int, results: int, claims: int, sample: int) -> None:
     """In the new process: set up descriptors, run the stage, leave without unwinding into the worker's loop."""
     code = 70
     try:
@@ -73,7 +73,10 @@ def _run_stage(request: dict[str, Any], output: int, results: int, sample: int) 
         os.dup2(output, 2)
         os.close(output)
         from sandbox.guest.stages import run
+        from sandbox.guest.trace.hook import Hook
 
+        if request["watch"] is not None:
+            Hook(request["plugin"]["root"], claims, request["watch"]).install()
         code = run(request, results, sample)
     except BaseException as failure:  # noqa: BLE001 - shown in the stage's output; the missing result says the rest
         sys.excepthook(type(failure), failure, failure.__traceback__)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.guest.trace.kernel import FilterRefused
-from sandbox.guest.trace.ledger import Ledger
 from sandbox.guest.trace.watch import Watch, Watching
 
 _ENTRY = str(Path(__file__).with_name("__main__.py"))
@@ -27,10 +26,11 @@ class WorkerLost(Exception):
 
 @dataclass(frozen=True)
 class StagePipes:
-    """The reading ends of a stage's two pipes: what it prints, and its messages."""
+    """What comes out of a stage: what it prints, its messages, and what its interpreter tells of the plugin."""
 
     output: int
     results: int
+    claims: socket.socket
 
 
 class WorkerLink:
@@ -38,7 +38,7 @@ class WorkerLink:
 
     def __init__(self, folders: Sequence[str], watching: Watching) -> None:
         self._folders = folders
-        self._watching = watching
+        self.watching = watching
         self._watch: Watch | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.socket: socket.socket = self._start()
@@ -47,11 +47,6 @@ class WorkerLink:
     def pid(self) -> int | None:
         """The worker's process id while it lives."""
         return self._process.pid if self._process is not None else None
-
-    @property
-    def ledger(self) -> Ledger:
-        """Where what the plugin tries is written down."""
-        return self._watching.ledger
 
     def confined(self) -> None:
         """Wait until the worker is under the inner filter, where there is one. Raises ``FilterRefused``."""
@@ -72,18 +67,26 @@ class WorkerLink:
                 raise WorkerLost(f"a new worker could not be confined ({reason})") from None
         output, output_end = os.pipe()
         results, results_end = os.pipe()
+        claims, claims_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        claims_end.setblocking(False)  # what is not read in time is lost, and nobody waits
         try:
             try:
-                socket.send_fds(self.socket, [json.dumps(request).encode()], [output_end, results_end, sample])
+                socket.send_fds(
+                    self.socket,
+                    [json.dumps(request).encode()],
+                    [output_end, results_end, claims_end.fileno(), sample],
+                )
             except OSError as reason:
                 raise WorkerLost(f"the worker does not listen ({reason})") from None
             finally:
                 os.close(output_end)
                 os.close(results_end)
-            yield StagePipes(output, results)
+                claims_end.close()
+            yield StagePipes(output, results, claims)
         finally:
             os.close(output)
             os.close(results)
+            claims.close()
 
     def answer(self) -> dict[str, Any]:
         """The worker's next message, which ``socket`` must be ready for. Raises ``WorkerLost``."""
@@ -114,5 +117,5 @@ class WorkerLink:
                 ours.close()
                 watcher.close()
                 raise WorkerLost(f"the worker could not be started ({reason})") from None
-        self._watch = self._watching.over(self._process.pid, watcher)
+        self._watch = self.watching.over(self._process.pid, watcher)
         return ours

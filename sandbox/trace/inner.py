@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.trace.bpf import ARCHITECTURES, Action, Rule, Test, assemble
 from sandbox.trace.calls import NUMBERS, refused_names
-from sandbox.trace.places import QUIET, SENSITIVE
+from sandbox.trace.places import PACKAGES, QUIET, SENSITIVE, SYSTEM_LIBRARIES
 from toolchain.core.digests import sha256_json
 
 _AF_UNIX = 1
@@ -59,11 +59,13 @@ class InnerFilter:
     """What to report and what to refuse beyond the calls that are always refused.
 
     ``closely`` adds opened files, executable memory, long sleeps and signals, which cost more. ``run_programs``:
-    whether a process may become another program once the plugin's code may run.
+    whether a process may become another program once the plugin's code may run. Without ``kernel`` no filter is
+    installed and the interpreter is the only source: gVisor knows no notification.
     """
 
     closely: bool = False
     run_programs: bool = True
+    kernel: bool = True
 
     def rules(self) -> tuple[Rule, ...]:
         """The filter's rules."""
@@ -83,12 +85,14 @@ class InnerFilter:
             for architecture, found in numbers.items()
         }
         return {
-            "program": base64.b64encode(assemble(rules, known)).decode(),
+            "program": base64.b64encode(assemble(rules, known)).decode() if self.kernel else None,
             "numbers": known,
             "refused": refused_names(),
             "run_programs": self.run_programs,
             "quiet": list(QUIET),
             "sensitive": SENSITIVE,
+            "packages": list(PACKAGES),
+            "system_libraries": list(SYSTEM_LIBRARIES),
         }
 
     def to_argument(self) -> str:

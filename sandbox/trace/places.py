@@ -24,6 +24,7 @@ QUIET = (
     "/etc/resolv.conf",
     "/etc/gai.conf",
     "/tmp/",  # noqa: S108 - inside the container
+    "/var/run/nscd/",
     "/dev/null",
     "/dev/urandom",
     "/dev/random",
@@ -48,6 +49,12 @@ QUIET = (
 )
 """Where the interpreter, its libraries and the plugin itself read all the time: not listed unless sensitive.
 What begins with one of these is meant."""
+
+PACKAGES = ("/opt/mixpeek/dependencies/", "/opt/mixpeek/pytest/")
+"""Where packages lie, whose native libraries are told by the package."""
+
+SYSTEM_LIBRARIES = ("/usr/", "/lib/", "/lib64/", "/opt/mixpeek/runtime/")
+"""The image's own libraries, which are not told."""
 
 _CREDENTIALS = (
     r"/\.(?:ssh|aws|azure|gnupg|kube|password-store|mozilla|electrum|bitcoin|ethereum)(?:/|$)",

@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.conversation import Sample, StageReport
 from sandbox.protocol import printable
+from toolchain.check.behaviour import check_behaviour
 from toolchain.check.guest_run import GuestRun
 from toolchain.check.problems import details, from_guest
 from toolchain.check.reading import Reading
@@ -19,6 +20,7 @@ from toolchain.check.stages import check_ending, check_stage
 from toolchain.check.testing import check_tests
 from toolchain.check.untrusted import entries, fields, number, one_line, text, texts
 from toolchain.core.findings import Finding, Severity
+from toolchain.plugin.permissions import read_permissions
 from toolchain.scan import ScanResult
 
 _DETAIL_LIMIT = 6_000
@@ -47,6 +49,10 @@ def assemble(
         assembly.realtime(),
         *assembly.confinement(),
     ]
+    behaviour = None
+    if run is not None and run.watch != "nothing":
+        checked, behaviour = check_behaviour(run, assembly.permissions)
+        checks.append(checked)
     output = assembly.output
     return TestReport(
         plugin={
@@ -60,6 +66,7 @@ def assemble(
         samples=_samples_json(assembly.result("samples"), output),
         tests=_tests_json(assembly.result("tests")),
         realtime=_realtime_json(assembly.result("realtime")),
+        behaviour=behaviour,
         evidence=_evidence(run) | ({"scan": scan_evidence(scanned[1])} if scanned else {}),
         details=assembly.details(),
     )
@@ -78,6 +85,7 @@ class _Assembly:
         self.values: dict[str, Any] = fields(self.described.get("values")) or self.reading.manifest.values
         self.built = fields(described.get("pipeline"))
         self.output = self._recompute()
+        self.permissions = read_permissions(self.reading.manifest)
 
     def stage(self, name: str) -> StageReport | None:
         """What the supervisor said of a stage."""
@@ -89,7 +97,8 @@ class _Assembly:
         return report.result if report else None
 
     def structure(self) -> CheckResult:
-        findings = (*self.reading.structure_findings, *self.reading.requirement_findings)
+        read = self.reading
+        findings = (*read.structure_findings, *read.requirement_findings, *self.permissions.findings)
         return judge("structure", _counted(len(self.reading.tree.files), "file"), Source.HOST, findings)
 
     def schemas(self) -> CheckResult:
@@ -260,7 +269,6 @@ def _evidence(run: GuestRun | None) -> dict[str, Any]:
             "seconds": round(report.seconds, 4),
             "peak_memory_bytes": report.peak_memory_bytes,
             "output_bytes": report.output_bytes,
-            "tried": report.tried,
         }
         for name, report in run.transcript.stages.items()
     }

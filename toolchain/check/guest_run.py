@@ -14,7 +14,8 @@ class GuestRun:
     """A finished conversation with a guest.
 
     ``facts`` are the engine's, ``None`` for a plain process, of which no engine saw anything. ``place`` says where
-    it ran, ``image`` what the image holds (empty for a process), ``limits`` names the limits in words.
+    it ran, ``image`` what the image holds (empty for a process), ``limits`` names the limits in words. ``watch``
+    is the policy's; ``kernel_watched`` whether the kernel reported what the plugin tried.
     """
 
     place: str
@@ -24,6 +25,8 @@ class GuestRun:
     limits: str
     facts: EngineFacts | None = None
     image: dict[str, Any] = field(default_factory=dict)
+    watch: str = "nothing"
+    kernel_watched: bool = False
 
     @property
     def out_of_memory(self) -> bool:

@@ -60,6 +60,7 @@ class TestReport:
     samples: dict[str, Any] | None = None
     tests: dict[str, Any] | None = None
     realtime: dict[str, Any] | None = None
+    behaviour: dict[str, Any] | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
     details: tuple[str, ...] = ()
 
@@ -87,6 +88,7 @@ class TestReport:
             "samples": self.samples,
             "tests": self.tests,
             "realtime": self.realtime,
+            "behaviour": self.behaviour,
             "evidence": self.evidence,
         }
 

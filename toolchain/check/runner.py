@@ -20,6 +20,7 @@ from toolchain.check.reading import Reading, read_plugin
 from toolchain.check.report import TestReport
 from toolchain.check.samples_file import SampleChoice, find_sample
 from toolchain.check.scanning import ScanBeside, check_scan
+from toolchain.core.errors import UsageFault
 from toolchain.core.reporter import Reporter
 
 
@@ -30,7 +31,8 @@ class TestRequest:
     ``level`` names the sandbox's policy (`sandbox.policy.LEVELS`).
     ``sample_data`` is a file of rows that the user gave, ``plugin_sample`` one that the plugin's settings name
     (``None``: its ``samples.*``); ``stage_seconds`` and ``memory``
-    (bytes) override the policy's; ``python`` runs the plugin without ``sandbox``.
+    (bytes) override the policy's; ``python`` runs the plugin without ``sandbox``. ``trace`` watches everything
+    that the plugin does in the sandbox, and demands two sources for it, as an audit must.
     """
 
     __test__ = False
@@ -43,6 +45,7 @@ class TestRequest:
     python: Path | None = None
     stage_seconds: float | None = None
     memory: int | None = None
+    trace: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -53,6 +56,8 @@ class TestRequest:
             policy = replace(
                 policy, stage_seconds=self.stage_seconds, wall_seconds=outer_deadline(self.stage_seconds)
             )
+        if self.trace:
+            policy = replace(policy, watch="everything")
         return policy if self.memory is None else replace(policy, memory=self.memory)
 
 
@@ -62,6 +67,8 @@ def test_plugin(request: TestRequest, reporter: Reporter) -> TestReport:
     Nothing of the plugin runs in this process. Raises ``UsageFault`` for a folder or sample file that cannot be
     used, ``EngineUnavailable`` and its kin where a sandbox cannot be had: those say nothing about the plugin.
     """
+    if request.trace and not request.sandbox:
+        raise UsageFault("--trace needs the sandbox", remedy="add --sandbox: only there is a plugin watched")
     reading = read_plugin(request.path)
     beside = ScanBeside(reading.tree.root) if request.sandbox else None
     sample, against = find_sample(SampleChoice(request.sample_data, request.plugin_sample), reading.tree)

@@ -62,6 +62,8 @@ def run_in_sandbox(job: SandboxJob, policy: Policy, reporter: Reporter) -> Guest
         limits=limits,
         facts=outcome.facts,
         image=describe_image(image),
+        watch=policy.watch,
+        kernel_watched=policy.inner is not None and policy.inner.kernel,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from toolchain.check.report import CheckResult, Status, TestReport
+from toolchain.cli.behaviour_rendering import render_behaviour
 from toolchain.core.errors import ExitCode
 from toolchain.core.findings import Finding
 
@@ -32,6 +33,8 @@ def render_report(report: TestReport, *, verbose: bool) -> str:
     lines = [f"{title} ({report.plugin['path']})", ""]
     lines += [_check(check) for check in report.checks]
     lines += _steps(report)
+    if report.behaviour is not None:
+        lines += render_behaviour(report.behaviour, closely=report.behaviour["watch"] == "everything")
     lines += render_findings(report.findings)
     if verbose:
         lines += [line for text in report.details for line in ("", *text.splitlines())]

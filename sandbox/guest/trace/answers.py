@@ -12,19 +12,22 @@ import os
 import re
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from sandbox.guest.trace import kernel
 from sandbox.guest.trace.kernel import Notification
 from sandbox.guest.trace.ledger import Ledger
-from sandbox.guest.trace.memory import AT_FDCWD, Memory, address, question
+from sandbox.guest.trace.memory import AT_FDCWD, UNREADABLE, Memory, address, question
 
 _PR_SET_DUMPABLE = 4
 _CWD = AT_FDCWD & 0xFFFFFFFF
 _TYPES = 0xF
 _LONG_SLEEP_SECONDS = 1.0
+_TIMER_ABSTIME = 1
 _NAMES = {1: "stream", 2: "datagram", 3: "raw"}
 _STAND_INS = 256  # how many are remembered
 
@@ -40,6 +43,8 @@ class Answers:
         self._refused = frozenset(plan["refused"])
         self._run_programs = plan["run_programs"]
         self._quiet = tuple(plan["quiet"])
+        self._packages = tuple(plan["packages"])
+        self._system_libraries = tuple(plan["system_libraries"])
         self._sensitive = re.compile(plan["sensitive"])
         self._listener = listener
         self._worker = worker
@@ -125,7 +130,9 @@ class Answers:
         found = address(memory.read(call.arguments[1], min(call.arguments[2], 128)))
         if found is None or found[0] == "unix":
             # The caller holds no socket of another family, so nothing else can come of it.
-            self._note(call, "unix-socket", found[1] if found else "an unknown family", "carried out")
+            path = found[1] if found else "an unknown family"
+            if not path.startswith(self._quiet) or self._sensitive.search(path):
+                self._note(call, "unix-socket", path, "carried out")
             kernel.let_through(self._listener, call)
             return
         is_dns = found[2] == 53
@@ -190,15 +197,12 @@ class Answers:
         at = self._names[call.number] == "openat"
         directory, name, flags = call.arguments[:3] if at else (_CWD, *call.arguments[:2])
         path = memory.path(directory, name)
-        if not path.startswith(self._quiet) or self._sensitive.search(path):
-            writes = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
-            self._note(call, "write" if writes else "read", path, "carried out")
+        if not (path == UNREADABLE and call.thread == self._worker):  # it hides its memory from the stages
+            self._file(call, path, "carried out", writes=bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)))
         kernel.let_through(self._listener, call)
 
     def _link(self, call: Notification, memory: Memory) -> None:
-        target = memory.path(_CWD, call.arguments[0])
-        if not target.startswith(self._quiet) or self._sensitive.search(target):
-            self._note(call, "read", target, "a link to it")
+        self._file(call, memory.path(_CWD, call.arguments[0]), "a link to it", writes=False)
         kernel.let_through(self._listener, call)
 
     def _map(self, call: Notification, memory: Memory) -> None:
@@ -206,7 +210,12 @@ class Answers:
         if descriptor == 0xFFFFFFFF:
             self._note(call, "executable-memory", "anonymous", "carried out")
         else:
-            self._note(call, "library", memory.link(f"fd/{descriptor}"), "carried out")
+            path = memory.link(f"fd/{descriptor}")
+            package = next((folder for folder in self._packages if path.startswith(folder)), None)
+            if package is not None:
+                path = package + path[len(package) :].partition("/")[0]
+            if not path.startswith(self._system_libraries):
+                self._note(call, "library", path, "carried out")
         kernel.let_through(self._listener, call)
 
     def _protect(self, call: Notification, _memory: Memory) -> None:
@@ -214,12 +223,16 @@ class Answers:
         kernel.let_through(self._listener, call)
 
     def _sleep(self, call: Notification, memory: Memory) -> None:
-        relative = self._names[call.number] == "nanosleep" or not call.arguments[1]
-        data = memory.read(call.arguments[0 if self._names[call.number] == "nanosleep" else 2], 16)
-        if relative and len(data) == 16:
+        by_clock = self._names[call.number] == "clock_nanosleep"
+        data = memory.read(call.arguments[2 if by_clock else 0], 16)
+        if len(data) == 16:
             seconds, nanoseconds = struct.unpack("=qq", data)
-            if seconds + nanoseconds / 1e9 >= _LONG_SLEEP_SECONDS:
-                self._note(call, "sleep", f"{seconds + nanoseconds / 1e9:.1f} s", "carried out")
+            left = seconds + nanoseconds / 1e9
+            if by_clock and call.arguments[1] & _TIMER_ABSTIME:
+                with suppress(OSError, OverflowError):  # no such clock
+                    left -= time.clock_gettime(call.arguments[0] & 0xFFFFFFFF)
+            if left >= _LONG_SLEEP_SECONDS:
+                self._note(call, "sleep", f"about {left:.0f} s", "carried out")
         kernel.let_through(self._listener, call)
 
     def _memory_file(self, call: Notification, memory: Memory) -> None:
@@ -233,6 +246,15 @@ class Answers:
             to = {1: "process 1", -1: "every process", self._worker: "the worker"}.get(signed, "a process")
             self._note(call, "signal", f"{number} to {to}", "carried out")
         kernel.let_through(self._listener, call)
+
+    def _file(self, call: Notification, path: str, answer: str, *, writes: bool) -> None:
+        """Note a file unless it is one that is read all the time. Sensitive ones are a kind of their own, so that
+        no number of others leaves them out."""
+        kind = "write" if writes else "read"
+        if self._sensitive.search(path):
+            self._note(call, f"sensitive-{kind}", path, answer)
+        elif not f"{path}/".startswith(self._quiet):
+            self._note(call, kind, path, answer)
 
     def _note(self, call: Notification, kind: str, subject: str, answer: str) -> None:
         self._ledger.note(kind, subject, answer=answer, by=self._caller(call))

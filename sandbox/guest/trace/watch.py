@@ -103,18 +103,24 @@ class Watch:
 
 @dataclass(frozen=True)
 class Watching:
-    """How workers are watched: by which inner filter, ``None`` for none, and where it is written down."""
+    """How workers are watched: ``plan`` as ``sandbox.trace.inner`` writes it, ``None`` to watch nothing, and where
+    it is written down what the kernel tells and what the interpreter."""
 
     plan: dict[str, Any] | None
-    ledger: Ledger = field(default_factory=Ledger)
+    observed: Ledger = field(default_factory=Ledger)
+    claimed: Ledger = field(default_factory=Ledger)
 
     def over(self, worker: int, link: socket.socket) -> Watch | None:
         """A watch over a worker that waits at the other end of ``link``; without a filter it is told to go on."""
-        if self.plan is not None:
-            return Watch(self.plan, link, worker, self.ledger)
+        if self.plan is not None and self.plan["program"] is not None:
+            return Watch(self.plan, link, worker, self.observed)
         with link:
             link.send(_GO)
         return None
+
+    def take(self) -> dict[str, Any]:
+        """All that was written down since the last time."""
+        return {"observed": self.observed.take(), "claimed": self.claimed.take()}
 
 
 def confine(descriptor: int) -> None:

@@ -29,6 +29,7 @@ from toolchain.settings import resolve_settings
     type=click.Choice(list(LEVELS)),
     help="Policy of the sandbox, see `mixpeek sandbox policy` [default: default].",
 )
+@click.option("--trace", is_flag=True, help="Report everything that the plugin does in the sandbox.")
 @click.option("--python", metavar="PATH", help="Python that runs the plugin without --sandbox.")
 @click.option(
     "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", help="Limit of each stage [default: 120]."
@@ -47,6 +48,7 @@ def command(
     *,
     level: str | None,
     sandbox: bool,
+    trace: bool,
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -54,7 +56,8 @@ def command(
 
     Structure, schemas, pipeline, tests, sample rows and the realtime handler are checked, and all problems are
     reported together. Without --sandbox the plugin runs in a process of your own Python: for your own plugins.
-    With --sandbox it runs in a container without network that is denied everything by default.
+    With --sandbox it runs in a container without network that is denied everything by default, and what it tries
+    beyond its declared permissions fails it.
 
     Exit status: 0 passed, 1 the plugin is at fault, 2 wrong usage, 3 could not tell.
     """
@@ -75,6 +78,7 @@ def command(
         python=None if interpreter is None else Path(interpreter),
         stage_seconds=timeout,
         memory=memory,
+        trace=trace,
         environment=os.environ,
     )
     report = test_plugin(request, reporter(as_json=as_json))

@@ -1,0 +1,28 @@
+"""What a stage left running when it ended, with the processor time that it took."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from sandbox.guest.strays import descendants
+from sandbox.guest.trace.ledger import Ledger
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def note_left_running(ledger: Ledger, worker: int | None) -> None:
+    """Write down every process but the worker, by the kernel's own links and counters, one line for a program."""
+    programs: dict[str, tuple[int, float]] = {}
+    for process in descendants(os.getpid()) - {worker}:
+        with suppress(OSError, ValueError, IndexError):
+            program = os.readlink(f"/proc/{process}/exe")  # noqa: PTH115 - may end in " (deleted)"
+            # Of what follows the name, the user's and the system's ticks are the 12th and 13th (proc_pid_stat(5)).
+            stat = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            count, seconds = programs.get(program, (0, 0.0))
+            programs[program] = (count + 1, seconds + (int(stat[11]) + int(stat[12])) / _TICKS)
+    for program, (count, seconds) in programs.items():
+        ledger.note(
+            "left-running", f"{program}, still running after {seconds:.1f} s of processor time", count=count
+        )
