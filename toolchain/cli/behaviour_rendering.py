@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import groupby
+from textwrap import wrap
 from typing import Any
 
 _SHOWN = 12
 _SUBJECT = 90
+_WIDTH = 110
 
 
 def render_behaviour(report: Mapping[str, Any], *, closely: bool) -> list[str]:
@@ -52,4 +54,5 @@ def _doing(doing: Mapping[str, Any]) -> list[str]:
 
 def _source(source: Mapping[str, Any]) -> list[str]:
     state = "" if source["present"] else ", absent in this run"
-    return [f"  [{source['source']}{state}] sees {source['sees']}", f"    and cannot see {source['cannot_see']}"]
+    told = f"[{source['source']}{state}] sees {source['sees']}; it cannot see {source['cannot_see']}"
+    return wrap(told, width=_WIDTH, initial_indent="  ", subsequent_indent="    ")

@@ -197,8 +197,7 @@ class Answers:
         at = self._names[call.number] == "openat"
         directory, name, flags = call.arguments[:3] if at else (_CWD, *call.arguments[:2])
         path = memory.path(directory, name)
-        if not (path == UNREADABLE and call.thread == self._worker):  # it hides its memory from the stages
-            self._file(call, path, "carried out", writes=bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)))
+        self._file(call, path, "carried out", writes=bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)))
         kernel.let_through(self._listener, call)
 
     def _link(self, call: Notification, memory: Memory) -> None:
@@ -214,7 +213,7 @@ class Answers:
             package = next((folder for folder in self._packages if path.startswith(folder)), None)
             if package is not None:
                 path = package + path[len(package) :].partition("/")[0]
-            if not path.startswith(self._system_libraries):
+            if not path.startswith(self._system_libraries) and not self._is_hidden_worker(call, path):
                 self._note(call, "library", path, "carried out")
         kernel.let_through(self._listener, call)
 
@@ -247,9 +246,15 @@ class Answers:
             self._note(call, "signal", f"{number} to {to}", "carried out")
         kernel.let_through(self._listener, call)
 
+    def _is_hidden_worker(self, call: Notification, path: str) -> bool:
+        """Whether this is the worker, which hides its memory from the stages: what it opens by then is ours."""
+        return path == UNREADABLE and call.thread == self._worker
+
     def _file(self, call: Notification, path: str, answer: str, *, writes: bool) -> None:
         """Note a file unless it is one that is read all the time. Sensitive ones are a kind of their own, so that
         no number of others leaves them out."""
+        if self._is_hidden_worker(call, path):
+            return
         kind = "write" if writes else "read"
         if self._sensitive.search(path):
             self._note(call, f"sensitive-{kind}", path, answer)
