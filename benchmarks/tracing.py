@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from images.build import BuildRequest, build
-from images.layout import PYTEST, plugin_directory
 from images.requirements import read_requirements
 from sandbox.conversation import Job, Sample
 from sandbox.policy import Policy
@@ -25,6 +24,7 @@ from sandbox.session import Session
 from toolchain.building import image_files
 from toolchain.check.reading import read_plugin
 from toolchain.core.containers import ContainerEngine, connect
+from toolchain.core.image_layout import PYTEST, plugin_directory
 from toolchain.core.reporter import SilentReporter
 
 _NAME = "watched_work"
