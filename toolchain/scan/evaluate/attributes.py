@@ -27,6 +27,7 @@ from toolchain.scan.evaluate.values import (
     Partial,
     Ref,
     Seq,
+    Union,
     Value,
     each,
     join,
@@ -107,8 +108,12 @@ def get_attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Va
     if value is UNKNOWN and name not in _INTROSPECTION:
         return it.regain(name, node)
     it.burn()
+    if not isinstance(value, Union):
+        return it.mention(_attribute(it, value, name, node), node)
     results = [_attribute(it, option, name, node) for option in each(value)]
-    return it.mention(results[0] if len(results) == 1 else join(results), node)
+    if name == "__class__":  # of several things: its call makes one of these, hardly ever a function
+        results = [Dunder("class") if isinstance(option, Ref) else option for option in results]
+    return it.mention(join(results), node, certain=False)
 
 
 def _attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Value:

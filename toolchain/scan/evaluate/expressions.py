@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from toolchain.scan.evaluate import pure
 from toolchain.scan.evaluate.attributes import class_attribute, get_attribute
 from toolchain.scan.evaluate.calls import call, call_function
+from toolchain.scan.evaluate.frames import MaybeUnbound
 from toolchain.scan.evaluate.folding import contents, elements, fold, lift
 from toolchain.scan.evaluate.interpreter import Call
 from toolchain.scan.evaluate.judge import judge_keywords
@@ -50,9 +51,12 @@ def _constant(it: Interpreter, node: ast.Constant) -> Value:
 
 
 def _name(it: Interpreter, node: ast.Name) -> Value:
-    value = it.name(node.id)
+    bound = it.lookup(node.id)
+    value = it.named(node.id, bound)
     if isinstance(value, OwnName) and it.root_dynamic:
         value = force(it, value)
+    if bound is not None and not isinstance(bound, MaybeUnbound):
+        return value  # recorded where it came from, and again where it is called
     if node.id == "__builtins__" and isinstance(value, Ref):
         it.emit_named("introspection.builtins", "__builtins__", node)
     return it.mention(value, node)

@@ -7,7 +7,7 @@ from itertools import islice, product
 from typing import Any
 
 from toolchain.scan.evaluate.pure import TooMuch, bounded
-from toolchain.scan.evaluate.values import UNKNOWN, Const, Map, Seq, Value, each, join
+from toolchain.scan.evaluate.values import UNKNOWN, Const, Dunder, Map, Seq, Value, each, join
 
 _COMBINATIONS = 24
 _MOST_PARTS = 8192
@@ -95,6 +95,9 @@ def elements(value: Value) -> list[Value] | None:
 def contents(value: Value) -> Iterator[Value]:
     """Everything that iterating over a value may yield."""
     for option in each(value):
+        if isinstance(option, Dunder) and option.kind in {"mro", "bases"}:
+            yield Dunder("base", option.trail)
+            continue
         if isinstance(option, Seq):
             yield from option.items[:_MOST_YIELDED]
         found = elements(option) if not isinstance(option, Seq) else None

@@ -80,11 +80,11 @@ class Frame:
             self.layers[-1][name] = join(options)
 
 
-class _MaybeUnbound(Value):
+class MaybeUnbound(Value):
     __slots__ = ()
 
 
-MAYBE_UNBOUND = _MaybeUnbound()
+MAYBE_UNBOUND = MaybeUnbound()
 """One of the alternatives of a module's name that some path leaves unbound: then the built-in name counts."""
 
-__all__ = ["MAYBE_UNBOUND", "UNKNOWN", "Frame"]
+__all__ = ["MAYBE_UNBOUND", "UNKNOWN", "Frame", "MaybeUnbound"]

@@ -114,14 +114,16 @@ class Interpreter:
 
         return call(self, function, request)
 
-    def mention(self, value: Value, node: ast.AST) -> Value:
-        """Record a reference to something that policy names; returns the value."""
+    def mention(self, value: Value, node: ast.AST, *, certain: bool = True) -> Value:
+        """Record a reference to something that policy names; returns the value.
+
+        Where the value is one of several alternatives, only a name that a rule spells out counts: what merely lies
+        under a forbidden module was recorded where that module was imported.
+        """
         for option in each(value):
             if isinstance(option, Ref):
-                if option.path.endswith("?") and isinstance(node, ast.Name):
-                    continue  # recorded where it came from
                 rule = self.policy.match(option.path)
-                if rule is not None and rule.judge is None:
+                if rule is not None and rule.judge is None and (certain or option.path in self.policy.exact):
                     self.emit(rule, option.path, node, option.trail)
         return value
 
@@ -167,9 +169,8 @@ class Interpreter:
             frame, first = frame.outer, False
         return None
 
-    def name(self, name: str) -> Value:
-        """The value of a name, built-ins included."""
-        value = self.lookup(name)
+    def named(self, name: str, value: Value | None) -> Value:
+        """The value of a name, built-ins included, given what ``lookup`` found."""
         if value is not None and not (value is MAYBE_UNBOUND or MAYBE_UNBOUND in each(value)):
             return value
         outside = self._beyond(name)

@@ -53,9 +53,9 @@ def call_method(it: Interpreter, method: Method, request: Call) -> Value:
         _update(it, receiver, name, request)
         return UNKNOWN
     if isinstance(receiver, Map):
-        return _of_map(it, receiver, name)
+        return _of_map(it, receiver, name, request)
     if isinstance(receiver, (Namespace, FrameDict, Dunder)):
-        return _of_namespace(it, receiver, name)
+        return _of_namespace(it, receiver, name, request)
     if isinstance(receiver, Seq):
         return _of_seq(it, receiver, name, request)
     if isinstance(receiver, Const) and isinstance(receiver.value, pure.PathText):
@@ -137,8 +137,8 @@ def _update(it: Interpreter, receiver: Value, name: str, request: Call) -> None:
                 receiver.frame.module.stars.append(option.owner)
 
 
-def _of_map(it: Interpreter, receiver: Map, name: str) -> Value:
-    beyond = [get_item(it, inner, UNKNOWN, ast.Constant(None)) for inner in receiver.spread]
+def _of_map(it: Interpreter, receiver: Map, name: str, request: Call) -> Value:
+    beyond = [get_item(it, inner, UNKNOWN, request.node) for inner in receiver.spread]
     rest = join([*beyond, receiver.rest or UNKNOWN]) if beyond else receiver.rest
     values = [*receiver.items.values(), *([rest] if rest is not None else [])]
     exact = rest is None
@@ -154,8 +154,8 @@ def _of_map(it: Interpreter, receiver: Map, name: str) -> Value:
     return Map(dict(receiver.items), receiver.rest, receiver.spread) if name == "copy" else UNKNOWN
 
 
-def _of_namespace(it: Interpreter, receiver: Value, name: str) -> Value:
-    anything = get_item(it, receiver, UNKNOWN, ast.Constant(None))
+def _of_namespace(it: Interpreter, receiver: Value, name: str, request: Call) -> Value:
+    anything = get_item(it, receiver, UNKNOWN, request.node)
     if name == "values":
         return Seq("list", [anything], exact=False)
     if name == "items":

@@ -37,6 +37,7 @@ def import_module(it: Interpreter, name: str, node: ast.AST) -> Value:
     own = it.package.resolve(name)
     if own is not None:
         return OwnModule(own)
+    it.policy.know_module(name)
     found = it.ref(name, (f"line {_line(node)}: import {name}",))
     it.mention(found, node)
     return found
@@ -52,6 +53,7 @@ def import_from(it: Interpreter, node: ast.ImportFrom) -> None:
         if own is not None:
             value: Value = _own_member(it, own, alias.name)
         elif name:
+            it.policy.know_module(name)
             path = f"line {_line(node)}: from {name} import {alias.name}"
             value = it.ref(f"{name}.{alias.name}", (path,))
             it.mention(value, node)

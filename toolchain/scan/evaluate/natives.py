@@ -194,6 +194,8 @@ def _nameless(it: Interpreter, target: Value, node: ast.AST) -> Value:
         return UNKNOWN if isinstance(forced, OwnName) else join(_nameless(it, part, node) for part in each(forced))
     if isinstance(target, Ref) and target.path in it.policy.sensitive:
         return it.mention(target.step(f"{target.path}.?"), node)
+    if it.package.large:
+        return UNKNOWN
     if isinstance(target, OwnModule):
         module = it.package.module(target.name)
         return _any_of([] if module is None else list(module.frame.ever.values()))
@@ -262,7 +264,7 @@ def _import_named(it: Interpreter, request: Call, *, top: bool) -> Value:
 
 def _type(it: Interpreter, request: Call) -> Value:
     if len(request.args) == 1:
-        return join(class_of(it, option) for option in each(request.args[0]))
+        return get_attribute(it, request.args[0], "__class__", request.node)
     if len(request.args) >= 3 and isinstance(request.args[2], Map):
         from toolchain.scan.evaluate.frames import Frame
 

@@ -12,6 +12,8 @@ from toolchain.core.toml import parse_toml
 
 Level = Literal["forbidden", "warned", "allowed"]
 
+_MOVES = ("six.moves.", "future.moves.", "requests.packages.")
+_ALWAYS_CARRIED = frozenset({"os", "sys", "builtins", "subprocess"})
 _FILE = Path(__file__).with_name("rules.toml")
 
 
@@ -51,6 +53,7 @@ class Policy:
     preload: frozenset[str]
     stems: frozenset[str] = frozenset()
     _memo: dict[str, Rule | None] = field(default_factory=dict)
+    _modules: set[str] = field(default_factory=set)
     _canon: dict[str, str] = field(default_factory=dict)
 
     def match(self, path: str) -> Rule | None:
@@ -72,6 +75,17 @@ class Policy:
             head = head.rpartition(".")[0]
         return None
 
+    def know_module(self, name: str) -> None:
+        """Note that an import statement names this module: a package's own ``x.socket`` is not the library's.
+
+        A few names stay what they are in every package, so that no import that would fail can hide them.
+        """
+        if "." not in name or name in self._modules or name.startswith(_MOVES):
+            return
+        if name.rpartition(".")[2] in self.carried and name.rpartition(".")[2] not in _ALWAYS_CARRIED:
+            self._modules.add(name)
+            self._canon.clear()
+
     def canonical(self, path: str) -> str:
         """The one spelling of a path: aliases resolved, modules carried by other modules cut free."""
         known = self._canon.get(path)
@@ -86,8 +100,10 @@ class Policy:
                 if parts[position - 1] in {"builtins", "green"} or any("(" in part for part in parts[:position]):
                     continue
                 whole = ".".join(parts[: position + 1])
-                if whole in self.stems or whole in self.exact or parts[position - 1] == parts[position]:
-                    continue  # a rule names this very thing, as gevent.socket or timeit.timeit
+                if whole in self.stems or whole in self.exact or whole in self._modules:
+                    continue  # a rule or an import names this very thing, as gevent.socket
+                if parts[position - 1] == parts[position]:
+                    continue  # as timeit.timeit
                 name = parts[position] if parts[position] in self.carried else parts[position].lstrip("_")
                 path = ".".join([name, *parts[position + 1 :]])
                 break
