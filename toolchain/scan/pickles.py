@@ -1,9 +1,6 @@
-# data tables
-# ruff: noqa: E501
 """Pickles, judged by their opcodes; nothing is loaded.
 
-A library (fickling) decompiles pickles into Python first; for a gate an allowlist is simpler and stricter: a pickle
-may import only the constructors of plain data, arrays and tensors, and anything else is a finding.
+A pickle may import only the constructors of plain data, arrays and tensors, and anything else is a finding.
 """
 
 from __future__ import annotations
@@ -15,18 +12,71 @@ from collections.abc import Iterator
 
 _SAFE = frozenset(
     {
-        "builtins.set", "builtins.frozenset", "builtins.dict", "builtins.list", "builtins.tuple", "builtins.int", "builtins.float",
-        "builtins.complex", "builtins.bytearray", "builtins.slice", "builtins.range", "builtins.bytes", "builtins.str", "builtins.bool",
-        "collections.OrderedDict", "collections.defaultdict", "collections.Counter", "collections.deque", "datetime.datetime", "datetime.date",
-        "datetime.timedelta", "datetime.time", "datetime.timezone", "decimal.Decimal", "fractions.Fraction", "uuid.UUID", "copyreg._reconstructor",
-        "builtins.object", "_codecs.encode", "numpy.ndarray", "numpy.dtype", "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
-        "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer",
-        "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor", "torch._utils._rebuild_parameter", "torch._utils._rebuild_qtensor", "torch.Size", "torch.device",
-        "torch.FloatStorage", "torch.LongStorage", "torch.HalfStorage", "torch.IntStorage", "torch.DoubleStorage", "torch.ByteStorage", "torch.BoolStorage", "torch.ShortStorage",
-        "torch.CharStorage", "torch.BFloat16Storage", "torch.storage.UntypedStorage", "torch.storage._load_from_bytes_",
-        "torch.float32", "torch.float16", "torch.bfloat16", "torch.float64", "torch.int64", "torch.int32", "pathlib.PurePosixPath", "pathlib.PosixPath",
+        "builtins.set",
+        "builtins.frozenset",
+        "builtins.dict",
+        "builtins.list",
+        "builtins.tuple",
+        "builtins.int",
+        "builtins.float",
+        "builtins.complex",
+        "builtins.bytearray",
+        "builtins.slice",
+        "builtins.range",
+        "builtins.bytes",
+        "builtins.str",
+        "builtins.bool",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "collections.Counter",
+        "collections.deque",
+        "datetime.datetime",
+        "datetime.date",
+        "datetime.timedelta",
+        "datetime.time",
+        "datetime.timezone",
+        "decimal.Decimal",
+        "fractions.Fraction",
+        "uuid.UUID",
+        "copyreg._reconstructor",
+        "builtins.object",
+        "_codecs.encode",
+        "numpy.ndarray",
+        "numpy.dtype",
+        "numpy.core.multiarray._reconstruct",
+        "numpy._core.multiarray._reconstruct",
+        "numpy.core.multiarray.scalar",
+        "numpy._core.multiarray.scalar",
+        "numpy.core.numeric._frombuffer",
+        "numpy._core.numeric._frombuffer",
+        "torch._utils._rebuild_tensor_v2",
+        "torch._utils._rebuild_tensor",
+        "torch._utils._rebuild_parameter",
+        "torch._utils._rebuild_qtensor",
+        "torch.Size",
+        "torch.device",
+        "torch.FloatStorage",
+        "torch.LongStorage",
+        "torch.HalfStorage",
+        "torch.IntStorage",
+        "torch.DoubleStorage",
+        "torch.ByteStorage",
+        "torch.BoolStorage",
+        "torch.ShortStorage",
+        "torch.CharStorage",
+        "torch.BFloat16Storage",
+        "torch.storage.UntypedStorage",
+        "torch.storage._load_from_bytes_",
+        "torch.float32",
+        "torch.float16",
+        "torch.bfloat16",
+        "torch.float64",
+        "torch.int64",
+        "torch.int32",
+        "pathlib.PurePosixPath",
+        "pathlib.PosixPath",
     }
-)  # fmt: skip
+)
 _MAX_OPCODES = 2_000_000
 
 

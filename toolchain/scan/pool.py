@@ -61,22 +61,20 @@ def _groups(names: list[str], files: dict[str, bytes], count: int) -> list[list[
 def _judge_group(group: list[str], sources: Sources, limits: Limits) -> Iterator[dict[str, Any]]:
     rest = list(group)
     while rest:
-        done: list[str] = []
+        answers: dict[str, dict[str, Any]] = {}
         current: str | None = None
         for message in _worker(rest, sources, limits):
-            if "start" in message:
-                current = message["start"]
-            else:
-                done.append(message["file"])
-                current = None
-                yield message
-        rest = [name for name in rest if name not in set(done)]
+            current = message.get("start")
+            if current is None:
+                answers[message["file"]] = message  # a second answer says at least what the first did
+        yield from (answer for name, answer in answers.items() if name != current)
+        rest = [name for name in rest if name not in answers or name == current]
         if rest:
             victim = current or rest[0]
             rest.remove(victim)
             yield {
                 "file": victim,
-                "reached": [],
+                "reached": answers.get(victim, {}).get("reached", []),
                 "problem": ["limit.crash", "the scanner's worker died or ran out of time on this file", 1],
             }
 

@@ -1,9 +1,7 @@
-# a dispatcher over kinds; data tables
-# ruff: noqa: C901, E501, PLR0911
 """The child that evaluates Python files, under limits of its own: ``python -m toolchain.scan.worker``.
 
-stdin is one JSON line (limits, roots, which files to judge) and the sources of the whole tree; stdout is one JSON line
-before and one after each file, so that a child that dies names the file it died on.
+stdin is one JSON line (limits, roots, which files to judge) and the sources of the whole tree; stdout is one JSON
+line before and one after each file, so that a child that dies names the file it died on.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from typing import Any
 from toolchain.scan.evaluate.interpreter import FOLLOW_FUEL, FUEL, Interpreter, OutOfFuel
 from toolchain.scan.evaluate.package import Package
 from toolchain.scan.evaluate.run import run_module
+from toolchain.scan.evaluate.wiring import make_interpreter
 from toolchain.scan.policy import load_policy
 
 
@@ -40,14 +39,17 @@ def main() -> None:
     # Syntax trees hold no cycles, and the process is short-lived: collecting would triple the time.
     gc.disable()
     signal.signal(signal.SIGALRM, _stop)
-    interpreter = Interpreter(load_policy(), Package(sources, tuple(request["roots"])))
-    for name in request["judge"]:
-        _say({"start": name})
-        signal.setitimer(signal.ITIMER_REAL, request["seconds"])
-        try:
-            _say(_judge(interpreter, name, sources[name]))
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+    package = Package(sources, tuple(request["roots"]))
+    interpreter = make_interpreter(load_policy(), package)
+    # What one file stores on another's objects is known when both have been read: a small tree is read twice.
+    for _ in range(1 if package.large or len(request["judge"]) < 2 else 2):
+        for name in request["judge"]:
+            _say({"start": name})
+            signal.setitimer(signal.ITIMER_REAL, request["seconds"])
+            try:
+                _say(_judge(interpreter, name, sources[name]))
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _stop(_number: int, _frame: object) -> None:
@@ -79,29 +81,35 @@ def _evaluate(interpreter: Interpreter, name: str, source: bytes) -> list[Any] |
     interpreter.stack.clear()
     interpreter.memo.clear()
     try:
-        if package.inert(name):
-            ast.parse(source)
-            return None
-        module = package.file(name)
-        if module is None:
-            ast.parse(source)
-            return ["file.unparsed", "not parsed", 1]
-        run_module(interpreter, module)
-        if package.large:
-            module.functions.clear()
+        _run(interpreter, name, source)
     except SyntaxError as reason:
         return ["file.unparsed", f"not valid Python: {reason.msg}", reason.lineno or 1]
-    except (ValueError, UnicodeError) as reason:
-        return ["file.unparsed", f"not valid Python: {reason}", 1]
-    except RecursionError:
-        return ["limit.depth", "nested deeper than a scan follows", 1]
-    except MemoryError:
-        return ["limit.memory", "needs more memory than a scan gives one file", 1]
-    except (OutOfFuel, _TooSlow):
-        return ["limit.work", "needs more work than a scan gives one file", 1]
+    except tuple(_PROBLEMS) as reason:
+        rule, message = next(found for kind, found in _PROBLEMS.items() if isinstance(reason, kind))
+        return [rule, f"{message}: {reason}" if isinstance(reason, ValueError) else message, 1]
     except Exception as reason:  # noqa: BLE001 - a fault of our own must read as "not judged", never as "clean"
         return ["file.unjudged", f"the scanner failed on this file ({type(reason).__name__}: {reason})"[:200], 1]
     return None
+
+
+def _run(interpreter: Interpreter, name: str, source: bytes) -> None:
+    package = interpreter.package
+    module = None if package.inert(name) else package.file(name)
+    if module is None:
+        ast.parse(source)  # raises what is wrong with it
+        return
+    run_module(interpreter, module)
+    if package.large:
+        module.functions.clear()
+
+
+_PROBLEMS: dict[type[Exception], tuple[str, str]] = {
+    ValueError: ("file.unparsed", "not valid Python"),
+    RecursionError: ("limit.depth", "nested deeper than a scan follows"),
+    MemoryError: ("limit.memory", "needs more memory than a scan gives one file"),
+    OutOfFuel: ("limit.work", "needs more work than a scan gives one file"),
+    _TooSlow: ("limit.work", "needs more time than a scan gives one file"),
+}
 
 
 if __name__ == "__main__":

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolchain.scan.evaluate.frames import MAYBE_UNBOUND, Frame
-from toolchain.scan.evaluate.values import UNKNOWN, Dunder, Ref, Value, each
+from toolchain.scan.evaluate.package import Module, Package
+from toolchain.scan.evaluate.values import UNKNOWN, Dunder, Function, Ref, Value, each, join
 from toolchain.scan.policy import Policy, Rule
 
-if TYPE_CHECKING:
-    from toolchain.scan.evaluate.package import Module, Package
-
 FUEL = 1_500_000
+
+
 FOLLOW_FUEL = 150_000
+
+
 MAX_DEPTH = 24
+MAX_NESTED = 7
+
+
 _REGAINED = frozenset({"os", "builtins", "importlib"})
+
+
+Signal = str | None
+"""``"break"``, ``"continue"`` or ``"return"`` where a statement takes it for sure, else ``None``."""
+
+Model = Callable[["Interpreter", "Call"], Value]
+"""What a call of something outside gives."""
 
 
 class OutOfFuel(Exception):
@@ -63,7 +75,18 @@ class Activation:
 
 
 class Interpreter:
-    """Evaluates the modules of one package; ``reached`` is what policy has a rule for."""
+    """Evaluates the modules of one package; ``reached`` is what policy has a rule for.
+
+    The operations declared first are set by ``wiring.make_interpreter``.
+    """
+
+    evaluate: Callable[[ast.expr], Value]
+    execute: Callable[[Sequence[ast.stmt]], Signal]
+    call: Callable[[Value, Call], Value]
+    call_function: Callable[[Function, list[Value], dict[str, Value], ast.AST], Value]
+    attribute: Callable[[Value, str, ast.AST], Value]
+    item: Callable[[Value, Value, ast.AST], Value]
+    force: Callable[[Value], Value]
 
     def __init__(self, policy: Policy, package: Package) -> None:
         self.policy = policy
@@ -107,12 +130,6 @@ class Interpreter:
     def emit_named(self, rule_id: str, name: str, node: ast.AST, note: str = "") -> None:
         """``emit`` for a rule without names of its own."""
         self.emit(self.policy.rules[rule_id], name, node, (), note)
-
-    def call(self, function: Value, request: Call) -> Value:
-        """What a call gives."""
-        from toolchain.scan.evaluate.calls import call
-
-        return call(self, function, request)
 
     def mention(self, value: Value, node: ast.AST, *, certain: bool = True) -> Value:
         """Record a reference to something that policy names; returns the value.
@@ -176,7 +193,7 @@ class Interpreter:
         outside = self._beyond(name)
         if value is None or value is MAYBE_UNBOUND:
             return outside
-        return next(iter(_join_known(value, outside)))
+        return join([*(option for option in each(value) if option is not MAYBE_UNBOUND), outside])
 
     def _beyond(self, name: str) -> Value:
         for star in self.frame.module.stars:
@@ -191,14 +208,6 @@ class Interpreter:
             return self.ref(f"builtins.{name}" if name != "__builtins__" else name)
         return UNKNOWN
 
-
-def _join_known(value: Value, outside: Value) -> Iterator[Value]:
-    from toolchain.scan.evaluate.values import join
-
-    yield join([*(option for option in each(value) if option is not MAYBE_UNBOUND), outside])
-
-
-Handler = Callable[[Interpreter, Any], Value]
 
 BUILTIN_NAMES = frozenset(dir(__import__("builtins"))) | {
     "execfile",

@@ -1,5 +1,3 @@
-# one signature for a table of handlers; a dispatcher over kinds
-# ruff: noqa: ARG001, C901, PLR0911
 """Calls that their arguments make dangerous or harmless."""
 
 from __future__ import annotations
@@ -7,19 +5,22 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from toolchain.scan.evaluate.modules import force
+from toolchain.scan.evaluate.interpreter import Call, Interpreter
 from toolchain.scan.evaluate.values import UNKNOWN, Class, Const, Map, Ref, Seq, Value, each, texts
 
-if TYPE_CHECKING:
-    from toolchain.scan.evaluate.interpreter import Call, Interpreter
-
 NOT_GIVEN = "weights_only is not given"
+
+
 _MEMORY_FILE = re.compile(r"/proc/[^/]+/(task/[^/]+/)?mem$|/dev/k?mem$")
+
+
 _OPENERS = frozenset(
     {"builtins.open", "io.open", "os.open", "pathlib.Path", "codecs.open", "numpy.memmap", "io.FileIO"}
 )
+
+
 _SAFE_YAML = frozenset({"SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader", "FullLoader_"})
 
 
@@ -128,7 +129,7 @@ def _may_be_false(value: Value) -> bool:
 
 def _loader_names(it: Interpreter, loader: Value, depth: int = 4) -> Iterator[str]:
     """The library's loaders that a loader is, or is a subclass of."""
-    loader = force(it, loader)
+    loader = it.force(loader)
     if isinstance(loader, Ref):
         yield loader.path.rpartition(".")[2]
     elif isinstance(loader, Class) and depth:

@@ -1,19 +1,16 @@
-# one signature for a table of handlers; a dispatcher over kinds
-# ruff: noqa: C901, PLR0911, PLR0912
 """Methods of built-in types on abstract receivers, namespaces seen as dictionaries, and operator's getters."""
 
 from __future__ import annotations
 
-import ast
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolchain.scan.evaluate import pure
-from toolchain.scan.evaluate.attributes import get_attribute
+from toolchain.scan.evaluate.dynamic import dynamic_attribute
 from toolchain.scan.evaluate.folding import contents, elements, fold, known, lift
-from toolchain.scan.evaluate.interpreter import Call
+from toolchain.scan.evaluate.interpreter import Call, Interpreter
 from toolchain.scan.evaluate.judge import judge_path
-from toolchain.scan.evaluate.subscripts import get_item, set_item
+from toolchain.scan.evaluate.subscripts import set_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Const,
@@ -32,9 +29,6 @@ from toolchain.scan.evaluate.values import (
     texts,
 )
 
-if TYPE_CHECKING:
-    from toolchain.scan.evaluate.interpreter import Interpreter
-
 
 def call_method(it: Interpreter, method: Method, request: Call) -> Value:
     """Call ``receiver.name`` where the receiver is of a built-in type or a namespace."""
@@ -42,8 +36,6 @@ def call_method(it: Interpreter, method: Method, request: Call) -> Value:
     if name == "__call__":
         return UNKNOWN
     if name in {"__getattribute__", "__getattr__"} and args:
-        from toolchain.scan.evaluate.natives import dynamic_attribute
-
         return dynamic_attribute(it, args[-2] if len(args) > 1 else receiver, args[-1], request.node)
     if name in {"format", "format_map"} and isinstance(receiver, Const):
         reach_in_format(it, receiver, request)
@@ -103,14 +95,14 @@ def _format_with(receiver: Const, args: list[Value], kwargs: dict[str, Value]) -
         plain, named = values[: len(args)], dict(zip(names, values[len(args) :], strict=True))
         if any(not isinstance(item, (str, int, float)) for item in values):
             raise pure.TooMuch
-        pure._refuse_wide(text)  # noqa: SLF001 - one guard for both ways to format
+        pure.refuse_wide(text)
         return pure.bounded(text.format(*plain, **named))
 
     return fold(render, receiver, *args, *kwargs.values())
 
 
 def _get(it: Interpreter, receiver: Value, name: str, request: Call) -> Value:
-    found = get_item(it, receiver, request.args[0], request.node)
+    found = it.item(receiver, request.args[0], request.node)
     if len(request.args) > 1 and found is UNKNOWN:
         if name == "setdefault":
             set_item(it, receiver, request.args[0], request.args[1], request.node)
@@ -138,7 +130,7 @@ def _update(it: Interpreter, receiver: Value, name: str, request: Call) -> None:
 
 
 def _of_map(it: Interpreter, receiver: Map, name: str, request: Call) -> Value:
-    beyond = [get_item(it, inner, UNKNOWN, request.node) for inner in receiver.spread]
+    beyond = [it.item(inner, UNKNOWN, request.node) for inner in receiver.spread]
     rest = join([*beyond, receiver.rest or UNKNOWN]) if beyond else receiver.rest
     values = [*receiver.items.values(), *([rest] if rest is not None else [])]
     exact = rest is None
@@ -155,7 +147,7 @@ def _of_map(it: Interpreter, receiver: Map, name: str, request: Call) -> Value:
 
 
 def _of_namespace(it: Interpreter, receiver: Value, name: str, request: Call) -> Value:
-    anything = get_item(it, receiver, UNKNOWN, request.node)
+    anything = it.item(receiver, UNKNOWN, request.node)
     if name == "values":
         return Seq("list", [anything], exact=False)
     if name == "items":
@@ -188,7 +180,7 @@ def _of_seq(it: Interpreter, receiver: Seq, name: str, request: Call) -> Value:
         return Const(None)
     if name in {"pop", "popleft", "__getitem__"}:
         index = args[0] if args else Const(0 if name == "popleft" else -1)
-        found_item = get_item(it, receiver, index, request.node)
+        found_item = it.item(receiver, index, request.node)
         if receiver.exact and isinstance(index, Const) and name != "__getitem__" and not it.shadow:
             try:
                 receiver.items.pop(index.value)
@@ -222,19 +214,16 @@ def _sort(receiver: Seq, request: Call) -> None:
 
 def call_getter(it: Interpreter, getter: Getter, request: Call) -> Value:
     """Apply an ``attrgetter``, ``itemgetter`` or ``methodcaller``."""
-    from toolchain.scan.evaluate.calls import call
-    from toolchain.scan.evaluate.natives import dynamic_attribute
-
     if not request.args:
         return UNKNOWN
     target = request.args[0]
     if getter.kind == "methodcaller":
         method = dynamic_attribute(it, target, getter.args[0], request.node) if getter.args else UNKNOWN
-        return call(it, method, Call(getter.args[1:], getter.kwargs, request.node))
+        return it.call(method, Call(getter.args[1:], getter.kwargs, request.node))
     results = []
     for wanted in getter.args:
         if getter.kind == "itemgetter":
-            results.append(get_item(it, target, wanted, request.node))
+            results.append(it.item(target, wanted, request.node))
             continue
         options = [text.split(".") for text in texts(wanted)]
         found: list[Value] = []
@@ -279,11 +268,6 @@ def follow_field(it: Interpreter, field: str, request: Call, automatic: int = 0)
                 value = arg.items[first]
     for is_attribute, key in rest:
         value = (
-            get_attribute(it, value, key, request.node)
-            if is_attribute
-            else get_item(it, value, Const(key), request.node)
+            it.attribute(value, key, request.node) if is_attribute else it.item(value, Const(key), request.node)
         )
     return value
-
-
-__all__ = ["Ref", "call_getter", "call_method", "each", "follow_field", "reach_in_format"]

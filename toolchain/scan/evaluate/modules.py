@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from toolchain.scan.evaluate.interpreter import Call
+from toolchain.scan.evaluate.interpreter import Activation, Call, Interpreter
+from toolchain.scan.evaluate.package import Module
 from toolchain.scan.evaluate.values import UNKNOWN, Const, Function, OwnModule, OwnName, Ref, Value, each, join
-
-if TYPE_CHECKING:
-    from toolchain.scan.evaluate.interpreter import Interpreter
-    from toolchain.scan.evaluate.package import Module
 
 _FORCE_LIMIT = 12
 
@@ -105,8 +101,6 @@ def _star(it: Interpreter, name: str, node: ast.AST, *, own: bool) -> None:
 
 def evaluated(it: Interpreter, name: str) -> Module | None:
     """One of the tree's modules with its top level evaluated, as far as a cycle of imports allows."""
-    from toolchain.scan.evaluate.run import run_top_level
-
     if it.package.inert_module(name):
         return None
     module = it.package.module(name)
@@ -145,3 +139,78 @@ def force(it: Interpreter, value: Value, depth: int = _FORCE_LIMIT) -> Value:
 
 def _line(node: ast.AST) -> int:
     return getattr(node, "lineno", 1)
+
+
+_DYNAMIC = frozenset(
+    [
+        "__import__",
+        "eval",
+        "exec",
+        "compile",
+        "globals",
+        "locals",
+        "vars",
+        "builtins",
+        "__builtins__",
+        "importlib",
+        "import_module",
+        "attrgetter",
+        "methodcaller",
+        "__getattribute__",
+        "codecs",
+        "base64",
+        "chr",
+        "runpy",
+        "pkgutil",
+        "pydoc",
+        "putenv",
+        "__loader__",
+        "__subclasses__",
+        "dictConfig",
+        "unhexlify",
+    ]
+)
+
+
+def run_top_level(it: Interpreter, module: Module) -> None:
+    """Evaluate what importing the module would run."""
+    assert module.tree is not None
+    module.state = "running"
+    module.dynamic = is_dynamic(module)
+    module.frame.set("__name__", Const(module.name or "__main__"))
+    module.frame.set("__file__", Const(module.file))
+    with it.inside(module.frame, module, Activation()):
+        try:
+            it.execute(module.tree.body)
+        finally:
+            module.state = "done"
+
+
+def is_dynamic(module: Module) -> bool:
+    """Whether a file puts names together or walks namespaces: then calls are followed with their arguments."""
+    if module.makes_names is None:
+        assert module.tree is not None
+        module.makes_names = _makes_names(module.tree)
+    return module.makes_names
+
+
+def _makes_names(tree: ast.Module) -> bool:
+    for node in ast.walk(tree):
+        kind = type(node)
+        if (
+            (kind is ast.Name and node.id in _DYNAMIC)  # type: ignore[attr-defined]  # narrowed by kind, for speed
+            or (kind is ast.Attribute and node.attr in _DYNAMIC)  # type: ignore[attr-defined]  # as above
+            or kind is ast.Match
+            or (kind is ast.Call and _dynamic_getattr(node))
+        ):
+            return True
+    return False
+
+
+def _dynamic_getattr(node: ast.AST) -> bool:
+    """A ``getattr`` whose name is put together rather than written out or handed in."""
+    assert isinstance(node, ast.Call)
+    function = node.func
+    if not (isinstance(function, ast.Name) and function.id == "getattr") or len(node.args) < 2:
+        return False
+    return not isinstance(node.args[1], ast.Constant)

@@ -1,19 +1,12 @@
-# a dispatcher over kinds
-# ruff: noqa: C901
 """``match``: patterns take values apart as attribute access and subscripts do."""
 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from toolchain.scan.evaluate.attributes import get_attribute
 from toolchain.scan.evaluate.folding import contents, elements
-from toolchain.scan.evaluate.subscripts import get_item
-from toolchain.scan.evaluate.values import UNKNOWN, Const, Seq, Value, join
-
-if TYPE_CHECKING:
-    from toolchain.scan.evaluate.interpreter import Interpreter
+from toolchain.scan.evaluate.interpreter import Interpreter
+from toolchain.scan.evaluate.values import UNKNOWN, Seq, Value, join
 
 
 def bind_pattern(it: Interpreter, pattern: ast.pattern, subject: Value) -> None:
@@ -44,12 +37,12 @@ def _class(it: Interpreter, pattern: ast.MatchClass, subject: Value) -> None:
     for inner in pattern.patterns:
         bind_pattern(it, inner, subject)
     for name, inner in zip(pattern.kwd_attrs, pattern.kwd_patterns, strict=True):
-        bind_pattern(it, inner, get_attribute(it, subject, name, pattern))
+        bind_pattern(it, inner, it.attribute(subject, name, pattern))
 
 
 def _mapping(it: Interpreter, pattern: ast.MatchMapping, subject: Value) -> None:
     for key, inner in zip(pattern.keys, pattern.patterns, strict=True):
-        bind_pattern(it, inner, get_item(it, subject, _expression(it, key), pattern))
+        bind_pattern(it, inner, it.item(subject, _expression(it, key), pattern))
     if pattern.rest is not None:
         it.frame.set(pattern.rest, subject)
 
@@ -69,9 +62,4 @@ def _sequence(it: Interpreter, pattern: ast.MatchSequence, subject: Value) -> No
 
 
 def _expression(it: Interpreter, node: ast.expr) -> Value:
-    from toolchain.scan.evaluate.expressions import evaluate
-
-    return evaluate(it, node)
-
-
-__all__ = ["Const", "bind_pattern"]
+    return it.evaluate(node)

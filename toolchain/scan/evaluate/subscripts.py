@@ -1,14 +1,15 @@
-# a dispatcher over kinds
-# ruff: noqa: PLR0911
 """Subscripts: of containers, of namespaces seen as dictionaries, and of what introspection reaches."""
 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from toolchain.scan.evaluate.attributes import class_attribute, get_attribute
+from toolchain.scan.evaluate.dynamic import dynamic_attribute
 from toolchain.scan.evaluate.folding import NotKnown, concrete, fold
+from toolchain.scan.evaluate.interpreter import Interpreter
+from toolchain.scan.evaluate.judge import judge_environment
+from toolchain.scan.evaluate.modules import import_module
+from toolchain.scan.evaluate.objects import class_attribute
 from toolchain.scan.evaluate.pure import LIMIT
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
@@ -32,9 +33,6 @@ from toolchain.scan.evaluate.values import (
     join2,
 )
 
-if TYPE_CHECKING:
-    from toolchain.scan.evaluate.interpreter import Interpreter
-
 
 def get_item(it: Interpreter, value: Value, key: Value, node: ast.AST) -> Value:
     """``value[key]`` for every alternative of both."""
@@ -47,10 +45,8 @@ def get_item(it: Interpreter, value: Value, key: Value, node: ast.AST) -> Value:
 
 def _item(it: Interpreter, value: Value, key: Value, node: ast.AST) -> Value:
     if isinstance(value, OwnName):
-        from toolchain.scan.evaluate.modules import force
-
-        forced = force(it, value)
-        return UNKNOWN if isinstance(forced, OwnName) else get_item(it, forced, key, node)
+        forced = it.force(value)
+        return UNKNOWN if isinstance(forced, OwnName) else it.item(forced, key, node)
     if isinstance(value, Seq):
         return _of_seq(value, key)
     if isinstance(value, Map):
@@ -86,17 +82,15 @@ def _of_map(it: Interpreter, value: Map, key: Value, node: ast.AST) -> Value:
         if wanted in value.items:
             return value.items[wanted]
     except (NotKnown, TypeError):
-        spread = [get_item(it, inner, UNKNOWN, node) for inner in value.spread]
+        spread = [it.item(inner, UNKNOWN, node) for inner in value.spread]
         return join([*value.items.values(), *spread, value.rest or UNKNOWN])
     if value.spread:
-        return join([*(get_item(it, inner, key, node) for inner in value.spread), value.rest or UNKNOWN])
+        return join([*(it.item(inner, key, node) for inner in value.spread), value.rest or UNKNOWN])
     return value.rest if value.rest is not None else UNKNOWN
 
 
 def _of_namespace(it: Interpreter, value: FrameDict | Namespace, key: Value, node: ast.AST) -> Value:
     if isinstance(value, Namespace):
-        from toolchain.scan.evaluate.natives import dynamic_attribute
-
         if isinstance(value.owner, Class) and isinstance(key, Const):
             return class_attribute(it, value.owner, str(key.value)) or UNKNOWN
         return dynamic_attribute(it, value.owner, key, node)
@@ -121,8 +115,6 @@ def _of_namespace(it: Interpreter, value: FrameDict | Namespace, key: Value, nod
 
 
 def _of_ref(it: Interpreter, value: Ref, key: Value, node: ast.AST) -> Value:
-    from toolchain.scan.evaluate.modules import import_module
-
     text = key.value if isinstance(key, Const) and isinstance(key.value, str) else None
     if value.path == "sys.modules":
         if text is None:
@@ -134,7 +126,7 @@ def _of_ref(it: Interpreter, value: Ref, key: Value, node: ast.AST) -> Value:
         if text is None:
             it.emit(it.policy.rules["introspection.builtins"], "builtins.?", node, value.trail)
             return it.ref("builtins.?", value.trail)
-        return get_attribute(it, it.ref("builtins", value.trail), text, node)
+        return it.attribute(it.ref("builtins", value.trail), text, node)
     if value.path == "builtins.object.__subclasses__()":
         return Dunder("class", value.trail)
     return UNKNOWN
@@ -164,21 +156,17 @@ def _of_dunder(it: Interpreter, value: Dunder, key: Value, node: ast.AST) -> Val
 
 
 def _of_object(it: Interpreter, value: Instance | Class, key: Value, node: ast.AST) -> Value:
-    from toolchain.scan.evaluate.calls import call_function
-
     cls = value.cls if isinstance(value, Instance) else value
     names = ("__getitem__",) if isinstance(value, Instance) else ("__class_getitem__", "__getitem__")
     for name in names:
         function = class_attribute(it, cls, name)
         if isinstance(function, Function):
-            return call_function(it, function, [value, key], {}, node)
+            return it.call_function(function, [value, key], {}, node)
     return UNKNOWN
 
 
 def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast.AST) -> None:
     """``target[key] = value``."""
-    from toolchain.scan.evaluate.judge import judge_environment
-
     judge_environment(it, target, key, node)
     if it.shadow:
         return
@@ -196,9 +184,7 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
         elif isinstance(option, Instance):
             function = class_attribute(it, option.cls, "__setitem__")
             if isinstance(function, Function):
-                from toolchain.scan.evaluate.calls import call_function
-
-                call_function(it, function, [option, key, value], {}, node)
+                it.call_function(function, [option, key, value], {}, node)
 
 
 def _lose(it: Interpreter, value: Value) -> None:
@@ -210,9 +196,7 @@ def _lose(it: Interpreter, value: Value) -> None:
 def _real(it: Interpreter, target: Value) -> Value:
     """The thing behind a name that is imported from the tree."""
     if isinstance(target, OwnName):
-        from toolchain.scan.evaluate.modules import force
-
-        return force(it, target)
+        return it.force(target)
     return target
 
 

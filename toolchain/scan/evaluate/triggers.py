@@ -1,9 +1,7 @@
-# data tables
-# ruff: noqa: E501
 """Which files of a large library need evaluating at all.
 
-A small tree, such as a plugin, is always evaluated in full. In a tree of several hundred files, a file that is plain
-ASCII and names none of the words through which power is reached has nothing to find; most of a library is like that.
+A small tree, such as a plugin, is always evaluated in full. In a tree of several hundred files, a file that is
+plain ASCII and names none of the words through which power is reached has nothing to find, as most of a library.
 """
 
 from __future__ import annotations
@@ -22,22 +20,67 @@ _COMMON = {
     "keras": "safe_mode|enable_unsafe|func_load|deserialize|load_model|model_from",
     "tensorflow": "load_op_library|load_library",
     "yaml": r"yaml\.(?:unsafe|full)?_?load|from yaml",
-    "typing": "_eval_type", "sh": "import sh\\b|from sh\\b", "code": r"import code\b|from code\b", "git": r"import git\b|from git\b",
-    "trace": r"import trace\b|from trace\b", "commands": r"import commands\b|from commands\b", "site": r"import site\b|from site\b",
-    "pip": r"import pip\b|from pip\b|pip\.", "venv": r"import venv|from venv", "executor": r"import executor\b|from executor\b",
-    "profile": r"import profile\b|from profile\b", "invoke": r"import invoke|from invoke", "types": "FunctionType|CodeType|LambdaType",
-    "inspect": "getclosurevars|currentframe|_getframe|getattr_static", "operator": "attrgetter|methodcaller|itemgetter",
-    "sys": r"_getframe|modules|meta_path|path_hooks|settrace|setprofile|_current_frames|setdlopenflags|from sys|addaudithook",
-    "os": r"import os|from os\b|\bos\.(?:system|popen|spawn|exec|fork|kill|posix|environ|putenv|startfile|open|mem|set)",
-    "warnings": "", "functools": "functools.reduce", "asyncio": r"subprocess|open_connection|start_server|open_unix|start_unix|create_",
-    "threading": "settrace|setprofile", "ray": "ray.cloudpickle", "string": "", "polars": "", "builtins": "builtins", "scipy": "LowLevelCallable|weave",
-    "pydantic": "ImportString|PyObject", "fabric": "import fabric|from fabric", "importlib": "importlib", "lightgbm": "", "spacy": "import_file",
-    "copyreg": "copyreg", "ssl": "ssl\\b", "pyarrow": "PyExtensionType|UnknownExtensionType|deserialize", "logging": r"logging\.config|logging\.handlers|from logging",
-    "signal": "", "io": "", "transformers": "dynamic_module_utils", "mmap": "mmap", "paddle": "paddle.load", "numba": "cfunc|carray|ctypes",
-    "code_": "", "environment": "", "future": "", "platform": "platform.popen", "nltk": "nltk", "torchvision": "pickle_load", "sklearn": "joblib",
-    "xgboost": "_load_lib", "statsmodels": "load_pickle|api.load", "psutil": "Popen", "tornado": "tornado", "celery": "celery", "django": "module_loading",
-    "setuptools": "sandbox|spawn|run_setup", "distutils": "spawn|run_setup", "sympy": "eval_expr", "gc": r"get_objects|get_referrers|get_referents",
-}  # fmt: skip
+    "typing": "_eval_type",
+    "sh": "import sh\\b|from sh\\b",
+    "code": r"import code\b|from code\b",
+    "git": r"import git\b|from git\b",
+    "trace": r"import trace\b|from trace\b",
+    "commands": r"import commands\b|from commands\b",
+    "site": r"import site\b|from site\b",
+    "pip": r"import pip\b|from pip\b|pip\.",
+    "venv": r"import venv|from venv",
+    "executor": r"import executor\b|from executor\b",
+    "profile": r"import profile\b|from profile\b",
+    "invoke": r"import invoke|from invoke",
+    "types": "FunctionType|CodeType|LambdaType",
+    "inspect": "getclosurevars|currentframe|_getframe|getattr_static",
+    "operator": "attrgetter|methodcaller|itemgetter",
+    "sys": r"_getframe|modules|meta_path|path_hooks|settrace|setprofile|_current_frames|setdlopenflags"
+    r"|from sys|addaudithook",
+    "os": r"import os|from os\b|\bos\."
+    r"(?:system|popen|spawn|exec|fork|kill|posix|environ|putenv|startfile|open|mem|set)",
+    "warnings": "",
+    "functools": "functools.reduce",
+    "asyncio": r"subprocess|open_connection|start_server|open_unix|start_unix|create_",
+    "threading": "settrace|setprofile",
+    "ray": "ray.cloudpickle",
+    "string": "",
+    "polars": "",
+    "builtins": "builtins",
+    "scipy": "LowLevelCallable|weave",
+    "pydantic": "ImportString|PyObject",
+    "fabric": "import fabric|from fabric",
+    "importlib": "importlib",
+    "lightgbm": "",
+    "spacy": "import_file",
+    "copyreg": "copyreg",
+    "ssl": "ssl\\b",
+    "pyarrow": "PyExtensionType|UnknownExtensionType|deserialize",
+    "logging": r"logging\.config|logging\.handlers|from logging",
+    "signal": "",
+    "io": "",
+    "transformers": "dynamic_module_utils",
+    "mmap": "mmap",
+    "paddle": "paddle.load",
+    "numba": "cfunc|carray|ctypes",
+    "code_": "",
+    "environment": "",
+    "future": "",
+    "platform": "platform.popen",
+    "nltk": "nltk",
+    "torchvision": "pickle_load",
+    "sklearn": "joblib",
+    "xgboost": "_load_lib",
+    "statsmodels": "load_pickle|api.load",
+    "psutil": "Popen",
+    "tornado": "tornado",
+    "celery": "celery",
+    "django": "module_loading",
+    "setuptools": "sandbox|spawn|run_setup",
+    "distutils": "spawn|run_setup",
+    "sympy": "eval_expr",
+    "gc": r"get_objects|get_referrers|get_referents",
+}
 _ALWAYS = (
     r"__builtins__|__globals__|__subclasses__|__import__|__loader__|__mro__|__bases__|__base__|f_builtins|f_globals|__self__|"
     r"\beval\b|\bexec\b|\bcompile\(|[=(,\[:{]\s*compile\b|\bglobals\(|\bvars\(|\blocals\(|trust_remote_code|attrgetter|methodcaller|"

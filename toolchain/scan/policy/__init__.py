@@ -96,28 +96,30 @@ class Policy:
     def _canonical(self, path: str) -> str:
         parts = path.split(".")
         for position in range(len(parts) - 1, 0, -1):
-            if parts[position] in self.carried or parts[position].lstrip("_") in self.carried:
-                if parts[position - 1] in {"builtins", "green"} or any("(" in part for part in parts[:position]):
-                    continue
-                whole = ".".join(parts[: position + 1])
-                if whole in self.stems or whole in self.exact or whole in self._modules:
-                    continue  # a rule or an import names this very thing, as gevent.socket
-                if parts[position - 1] == parts[position]:
-                    continue  # as timeit.timeit
-                name = parts[position] if parts[position] in self.carried else parts[position].lstrip("_")
+            name = parts[position] if parts[position] in self.carried else parts[position].lstrip("_")
+            if name in self.carried and self._is_carried(parts[: position + 1]):
                 path = ".".join([name, *parts[position + 1 :]])
                 break
         for _ in range(4):
-            head, changed = path, False
-            while head and not changed:
-                if head in self.aliases:
-                    path, changed = self.aliases[head] + path[len(head) :], True
-                elif head.endswith("()"):
-                    head = head[:-2]
-                else:
-                    head = head.rpartition(".")[0]
-            if not changed:
+            before, path = path, self._unaliased(path)
+            if path == before:
                 break
+        return path
+
+    def _is_carried(self, parts: list[str]) -> bool:
+        """Whether the last part is the library's module, found as an attribute of what goes before."""
+        whole = ".".join(parts)
+        if whole in self.stems or whole in self.exact or whole in self._modules:
+            return False  # a rule or an import names this very thing, as gevent.socket
+        before = parts[-2]
+        return before not in {"builtins", "green", parts[-1]} and not any("(" in part for part in parts[:-1])
+
+    def _unaliased(self, path: str) -> str:
+        head = path
+        while head:
+            if head in self.aliases:
+                return self.aliases[head] + path[len(head) :]
+            head = head[:-2] if head.endswith("()") else head.rpartition(".")[0]
         return path
 
 

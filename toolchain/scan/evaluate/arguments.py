@@ -1,0 +1,181 @@
+"""What a function's parameters stand for, and which calls are worth following with their own arguments."""
+
+from __future__ import annotations
+
+import ast
+
+from toolchain.scan.evaluate.folding import contents
+from toolchain.scan.evaluate.frames import Frame
+from toolchain.scan.evaluate.interpreter import MAX_NESTED, Interpreter
+from toolchain.scan.evaluate.objects import shared_instance
+from toolchain.scan.evaluate.values import (
+    UNKNOWN,
+    Bound,
+    Class,
+    Const,
+    Dunder,
+    Function,
+    Getter,
+    Instance,
+    Map,
+    Namespace,
+    OwnModule,
+    OwnName,
+    Partial,
+    Ref,
+    Seq,
+    Value,
+    each,
+    join,
+)
+
+
+def remember_inputs(it: Interpreter, function: Function, args: list[Value], kwargs: dict[str, Value]) -> None:
+    """Keep what is handed to a call that is not followed, for the next time the function's body is read."""
+    spec = function.node.args
+    positional = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)]
+    given = {**dict(zip(positional, args, strict=False)), **kwargs}
+    if spec.vararg is not None and len(args) > len(positional):
+        given[spec.vararg.arg] = Seq("tuple", args[len(positional) :])
+    for name, value in given.items():
+        kept = [_shared(option) for option in each(value) if _carries(it, option)]
+        before = function.inputs.get(name)
+        known = {_sameness(option) for option in each(before)} if before is not None else set()
+        new = [option for option in kept if _sameness(option) not in known]
+        if new and len(known) < _MOST_INPUTS:
+            function.inputs[name] = join([*([before] if before is not None else []), *new])
+            it.dirty = True
+
+
+_MOST_INPUTS = 12
+
+
+def _carries(it: Interpreter, value: Value) -> bool:
+    """Whether a value is worth handing on; in a large tree only what opens doors is."""
+    if isinstance(value, (Function, Class, Instance, Bound, OwnName)):
+        return not it.package.large
+    return value is not UNKNOWN and not isinstance(value, Const) and _powerful(it, value)
+
+
+def _shared(value: Value) -> Value:
+    """One object for all instances of a class, so that handing them on comes to an end."""
+    return value.cls.instance if isinstance(value, Instance) and value.cls.instance is not None else value
+
+
+def _sameness(value: Value) -> object:
+    if isinstance(value, Function):
+        return id(value.node)
+    return value.path if isinstance(value, Ref) else value.name if isinstance(value, OwnName) else id(value)
+
+
+def bind_arguments(
+    it: Interpreter,
+    function: Function,
+    frame: Frame,
+    given: tuple[list[Value], dict[str, Value]],
+    *,
+    lenient: bool = False,
+) -> None:
+    """Bind the parameters in a new frame; ``lenient`` for a body that is read without one certain call."""
+    args, kwargs = given
+    spec = function.node.args
+    positional = [*spec.posonlyargs, *spec.args]
+    rest = dict(kwargs)
+    for position, parameter in enumerate(positional):
+        if position < len(args):
+            value = args[position]
+        elif parameter.arg in rest:
+            value = rest.pop(parameter.arg)
+        else:
+            value = _default(it, function, parameter, lenient=lenient)
+        frame.set(parameter.arg, value)
+    for parameter in spec.kwonlyargs:
+        value = (
+            rest.pop(parameter.arg)
+            if parameter.arg in rest
+            else _default(it, function, parameter, lenient=lenient)
+        )
+        frame.set(parameter.arg, value)
+    if spec.vararg is not None:
+        more = function.inputs.get(spec.vararg.arg) if lenient else None
+        items = [*args[len(positional) :], *(contents(more) if more is not None else ())]
+        frame.set(spec.vararg.arg, Seq("tuple", items, exact=not lenient))
+    if spec.kwarg is not None:
+        named = {key: value for key, value in function.inputs.items() if lenient and not frame.get(key)}
+        frame.set(spec.kwarg.arg, Map({**named, **rest}, UNKNOWN if lenient else None))
+    if function.owner is not None:
+        frame.set("__class__", function.owner)
+
+
+def _default(it: Interpreter, function: Function, parameter: ast.arg, *, lenient: bool) -> Value:
+    value = function.defaults.get(parameter.arg)
+    if not lenient:
+        return UNKNOWN if value is None else value
+    options = [option for option in (value, function.inputs.get(parameter.arg)) if option is not None]
+    declared = parameter.annotation
+    if isinstance(declared, ast.Name):
+        kind = function.frame.module.get_ever(declared.id)
+        kind = it.force(kind) if kind is not None else kind
+        if isinstance(kind, Class):
+            options.append(shared_instance(kind))
+    return join([*options, UNKNOWN]) if options else UNKNOWN
+
+
+def worth_following(it: Interpreter, function: Function, values: tuple[Value, ...]) -> bool:
+    """Whether to evaluate a call with its own arguments: they carry power, or the function is small enough."""
+    size = _size(function)
+    if any(_powerful(it, value) for value in values):
+        return size <= 4 * _SMALL
+    if size > _SMALL or not it.root_dynamic or len(it.stack) > MAX_NESTED:
+        return False
+    return any(_concrete(value) for value in values)
+
+
+_SMALL = 150
+
+
+def _size(function: Function) -> int:
+    if not function.size:
+        function.size = sum(1 for _ in ast.walk(function.node))
+    return function.size
+
+
+_DOORS = (OwnModule, Partial, Getter, Dunder, Namespace)
+
+
+def _powerful(it: Interpreter, value: Value, depth: int = 2) -> bool:
+    """Whether a value is, or holds, a module that opens doors or something policy names."""
+    for option in each(value):
+        if isinstance(option, Ref):
+            if option.path in it.policy.carried or it.policy.match(option.path) is not None:
+                return True
+            if option.path in {"builtins.getattr", "builtins.vars", "builtins.__import__"}:
+                return True
+        elif isinstance(option, _DOORS) or (
+            depth and any(_powerful(it, part, depth - 1) for part in _parts(option))
+        ):
+            return True
+    return False
+
+
+def _parts(value: Value) -> list[Value]:
+    """The first of what a container or an object holds."""
+    if isinstance(value, Instance):
+        return list(value.attributes.values())
+    if isinstance(value, Map):
+        return [*value.spread, *list(value.items.values())[:12]]
+    return value.items[:12] if isinstance(value, Seq) else []
+
+
+def _concrete(value: Value) -> bool:
+    """Whether a value holds text or numbers that names could be made of."""
+    for option in each(value):
+        if isinstance(option, Const):
+            if option.value is not None and not isinstance(option.value, bool):
+                return True
+        elif isinstance(option, Seq):
+            if option.items and all(isinstance(item, Const) for item in option.items[:8]):
+                return True
+        elif isinstance(option, (Function, OwnName)):
+            return True
+    return False

@@ -1,0 +1,112 @@
+"""Models of what wraps, calls or makes callables and types."""
+
+from __future__ import annotations
+
+from toolchain.scan.evaluate.frames import Frame
+from toolchain.scan.evaluate.interpreter import Call, Interpreter, Model
+from toolchain.scan.evaluate.values import (
+    UNKNOWN,
+    Class,
+    Dunder,
+    Function,
+    Instance,
+    Map,
+    Partial,
+    Ref,
+    Seq,
+    Value,
+    each,
+    texts,
+)
+
+
+def call_back(it: Interpreter, value: Value, request: Call) -> None:
+    """A function given to something outside will be called there with arguments that are not known."""
+    for option in each(value):
+        if isinstance(option, Ref) and option.path.endswith(".?"):
+            it.call(option, Call([], {}, request.node))
+
+
+def of_type(it: Interpreter, request: Call) -> Value:
+    if len(request.args) == 1:
+        return it.attribute(request.args[0], "__class__", request.node)
+    if len(request.args) >= 3 and isinstance(request.args[2], Map):
+        frame = Frame("class", it.frame.module, it.frame)
+        for key, value in request.args[2].items.items():
+            frame.set(str(key), value)
+        bases = request.args[1]
+        name = next(texts(request.args[0]), "type")
+        made = Class(name, frame, list(bases.items) if isinstance(bases, Seq) else [], it.module.name)
+        for value in frame.ever.values():
+            if isinstance(value, Function) and value.owner is None:
+                value.owner = made
+        return made
+    return UNKNOWN
+
+
+def of_partial(it: Interpreter, request: Call) -> Value:
+    if not request.args:
+        return UNKNOWN
+    call_back(it, request.args[0], request)
+    return Partial(request.args[0], request.args[1:], dict(request.kwargs))
+
+
+def call_now(it: Interpreter, request: Call) -> Value:
+    """Something outside that calls its first argument with the rest."""
+    return (
+        it.call(request.args[0], Call(request.args[1:], request.kwargs, request.node)) if request.args else UNKNOWN
+    )
+
+
+def first_argument(it: Interpreter, request: Call) -> Value:
+    return request.args[0] if request.args else UNKNOWN
+
+
+def of_field(it: Interpreter, request: Call) -> Value:
+    factory = request.kwargs.get("default_factory")
+    return (
+        request.kwargs.get("default", UNKNOWN) if factory is None else it.call(factory, Call([], {}, request.node))
+    )
+
+
+def marking(kind: str) -> Model:
+    def mark(it: Interpreter, request: Call) -> Value:
+        function = request.args[0] if request.args else UNKNOWN
+        if isinstance(function, Function):
+            function.kind = kind
+        return function
+
+    return mark
+
+
+def of_super(it: Interpreter, request: Call) -> Value:
+    owner = it.lookup("__class__")
+    if isinstance(owner, Class) and owner.bases:
+        base = owner.bases[0]
+        if isinstance(base, Class):
+            return Instance(base)
+        if isinstance(base, Ref):
+            return it.ref(f"{base.path}()", base.trail)
+    return UNKNOWN
+
+
+def of_frame(it: Interpreter, request: Call) -> Value:
+    return Dunder("frame")
+
+
+UNCHANGED = Ref("copy.copy")
+"""What ``functools.wraps(f)`` gives: a decorator that changes nothing here."""
+
+
+def of_thread(it: Interpreter, request: Call) -> Value:
+    target, args = request.kwargs.get("target"), request.kwargs.get("args")
+    if target is not None:
+        it.call(target, Call(list(args.items) if isinstance(args, Seq) else [], {}, request.node))
+    return UNKNOWN
+
+
+def of_namespace(it: Interpreter, request: Call) -> Value:
+    """A ``SimpleNamespace`` with its attributes."""
+    made = Instance(Class("SimpleNamespace", Frame("class", None, None), [], ""))
+    made.attributes.update(request.kwargs)
+    return made
