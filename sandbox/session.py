@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from sandbox.launch import container_request
 from sandbox.leftovers import ownership
 from sandbox.outcome import EngineFacts, SandboxOutcome, classify
 from sandbox.policy import Policy
-from sandbox.protocol import encode, printable
+from sandbox.protocol import Message, encode, printable
 from sandbox.stream import AttachedStream
 from toolchain.core.containers import ContainerEngine, engine_errors
 from toolchain.core.errors import EngineRefused, EngineUnavailable, MixpeekError, ProtocolViolation
@@ -40,7 +41,8 @@ class Session:
     """A hardened container for exactly one job.
 
     Use as a context manager: entering creates and starts the container, leaving removes it on every path, also
-    when entering fails. ``run`` may be called once.
+    when entering fails. ``run`` may be called once. `sandbox.prestart` enters it while the caller does something
+    else.
     """
 
     def __init__(self, engine: ContainerEngine, image: str, policy: Policy) -> None:
@@ -51,6 +53,7 @@ class Session:
         self._container = f"mixpeek-sandbox-{secrets.token_hex(6)}"
         self._stream: AttachedStream | None = None
         self._began = 0.0
+        self._removal: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """Start the container. Raises ``EngineUnavailable`` or ``EngineRefused``."""
@@ -64,34 +67,61 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove the container."""
-        if self._stream is not None:
-            self._stream.close()
-        # An engine that died cannot be asked, and the next run finds the container by its labels; one that did not
-        # come to create it has nothing to remove.
-        with suppress(MixpeekError), engine_errors("remove the container"):
-            self._engine.client.api.remove_container(self._container, force=True, v=True)
+        """Remove the container, or see the removal through that the end of the job began."""
+        if self._removal is not None:
+            self._removal.join()
+        else:
+            self._remove()
 
     def run(self, job: Job, started: Callable[[str], None] = lambda _stage: None) -> SandboxOutcome:
         """Hand the job over and listen until the guest is done, dead or late.
 
-        ``started`` hears the name of each stage as it begins. Raises ``EngineUnavailable`` when the engine goes
+        ``started`` hears the name of each stage as it begins. The container's removal begins with the return, in a
+        thread of its own: leaving the session waits for it. Raises ``EngineUnavailable`` when the engine goes
         away; everything that the plugin may do ends in an outcome.
         """
-        assert self._stream is not None
         listener = Listener(self._policy, job.stages, started)
         deadline = self._began + self._policy.wall_seconds
         timed_out, violation = False, None
         try:
-            self._stream.send(encode(job.message(self._policy)), deadline)
-            self._listen(self._stream, listener, deadline)
+            self.send(job.message(self._policy), deadline)
+            self.listen(listener, deadline, lambda: listener.transcript.done)
         except TimeoutError:
             timed_out = True
         except ProtocolViolation as reason:
             violation = reason.message
-        facts = self._conclude(timed_out=timed_out, kill=timed_out or violation is not None)
-        ending, reason_text = classify(listener.transcript, facts, violation)
-        return SandboxOutcome(ending, reason_text, listener.transcript, facts)
+        return self.conclude(listener, timed_out=timed_out, violation=violation)
+
+    def send(self, message: Message, deadline: float) -> None:
+        """Tell the guest something; ``deadline`` is on the monotonic clock. Raises ``TimeoutError``."""
+        assert self._stream is not None
+        self._stream.send(encode(message), deadline)
+
+    def listen(self, listener: Listener, deadline: float, enough: Callable[[], bool]) -> None:
+        """Feed ``listener`` until ``enough`` says so or the guest's stream ends.
+
+        ``deadline`` is on the monotonic clock. Raises ``TimeoutError`` and ``ProtocolViolation``.
+        """
+        assert self._stream is not None
+        for is_stdout, data in self._stream.chunks(deadline):
+            if is_stdout:
+                listener.feed(data)
+            else:
+                heard = listener.transcript.diagnostics + printable(data.decode(errors="replace"))
+                listener.transcript.diagnostics = heard[-_DIAGNOSTICS:]
+            if enough():
+                return
+
+    def conclude(self, listener: Listener, *, timed_out: bool, violation: str | None) -> SandboxOutcome:
+        """Let the container end, or end it, and say how the job went, in the engine's words first.
+
+        Raises ``EngineUnavailable``.
+        """
+        facts = self._facts(timed_out=timed_out, kill=timed_out or violation is not None)
+        self._removal = threading.Thread(target=self._remove, name="remove the sandbox")
+        self._removal.start()
+        ending, reason = classify(listener.transcript, facts, violation)
+        return SandboxOutcome(ending, reason, listener.transcript, facts)
 
     def _start(self) -> None:
         api = self._engine.client.api
@@ -115,30 +145,17 @@ class Session:
         with engine_errors("start the sandbox container"):
             api.start(self._container)
 
-    def _listen(self, stream: AttachedStream, listener: Listener, deadline: float) -> None:
-        for is_stdout, data in stream.chunks(deadline):
-            if is_stdout:
-                listener.feed(data)
-            else:
-                heard = listener.transcript.diagnostics + printable(data.decode(errors="replace"))
-                listener.transcript.diagnostics = heard[-_DIAGNOSTICS:]
-            if listener.transcript.done:
-                return
-
-    def _conclude(self, *, timed_out: bool, kill: bool) -> EngineFacts:
+    def _facts(self, *, timed_out: bool, kill: bool) -> EngineFacts:
         """Let the container end, or end it, and take the engine's word on how it did."""
         if kill:
-            # With a stalled reader an engine's kill waits for the output to be taken: hang up first.
-            if self._stream is not None:
-                self._stream.close()
             self._kill()
         if not self._has_ended():
             timed_out = True
             self._kill()
-        api = self._engine.client.api
-        with engine_errors("wait for the container"):
-            api.wait(self._container, timeout=_LEAVING_SECONDS)
-            details = api.inspect_container(self._container)
+            with engine_errors("wait for the container"):
+                self._engine.client.api.wait(self._container, timeout=_LEAVING_SECONDS)
+        with engine_errors("ask how the container ended"):
+            details = self._engine.client.api.inspect_container(self._container)
         state = details["State"]
         ended = state.get("Status") in {"exited", "dead", "stopped"}
         return EngineFacts(
@@ -152,6 +169,9 @@ class Session:
         )
 
     def _kill(self) -> None:
+        # With a stalled reader an engine's kill waits for the output to be taken: hang up first.
+        if self._stream is not None:
+            self._stream.close()
         with suppress(EngineRefused), engine_errors("kill the container"):
             self._engine.client.api.kill(self._container)  # refused when it has just ended by itself
 
@@ -163,3 +183,11 @@ class Session:
         except EngineUnavailable:
             return False
         return True
+
+    def _remove(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        # An engine that died cannot be asked, and the next run finds the container by its labels; one that did not
+        # come to create it has nothing to remove.
+        with suppress(MixpeekError), engine_errors("remove the container"):
+            self._engine.client.api.remove_container(self._container, force=True, v=True)

@@ -16,6 +16,10 @@ import docker.errors
 import pytest
 
 from sandbox.leftovers import remove_leftovers
+from sandbox.policy import Policy
+from sandbox.prestart import Prestart
+from sandbox.session import Session
+from tests.support.images import plugin_image
 from tests.support.leftovers import eventually, sandboxes
 from tests.support.plugins import Plugin
 from tests.support.verdicts import Verdict, parse_envelope, plugin_test
@@ -26,6 +30,7 @@ from toolchain.core.containers import (
     running_private_engines,
     stop_private_engine,
 )
+from toolchain.core.errors import EngineRefused
 
 pytestmark = pytest.mark.engine
 
@@ -93,6 +98,42 @@ def test_a_signal_to_the_command(sleeping, own_engine, number):
         verdict = command.verdict()
         assert (verdict.exit_code, verdict.error["id"]) == (3, "interrupted")
         assert sandboxes(own_engine, pid) == set()
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_signal_while_the_container_is_still_starting(sleeping, own_engine):
+    with running(sleeping, "--sandbox") as command:
+        pid = command.process.pid
+        assert eventually(lambda: sandboxes(own_engine, pid) != set(), 30)
+        command.process.send_signal(signal.SIGINT)
+        verdict = command.verdict()
+        assert (verdict.exit_code, verdict.error["id"]) == (3, "interrupted")
+        assert sandboxes(own_engine, pid) == set()
+
+
+class TestPrestart:
+    def test_one_that_nobody_takes_is_removed(self, own_engine, image):
+        with Prestart(Session(own_engine, image, Policy())):
+            assert eventually(lambda: sandboxes(own_engine) != set(), 30)
+        assert sandboxes(own_engine) == set()
+
+    def test_one_that_fails_says_so_to_whoever_asks(self, own_engine):
+        absent = Session(own_engine, "sha256:" + "0" * 64, Policy())
+        refused = pytest.raises(EngineRefused, match="create the sandbox container")
+        with Prestart(absent) as prestart, refused:
+            prestart.session()
+        assert sandboxes(own_engine) == set()
+
+    def test_one_that_fails_harms_nobody_who_does_not_ask(self, own_engine):
+        with Prestart(Session(own_engine, "sha256:" + "0" * 64, Policy())):
+            pass
+        assert sandboxes(own_engine) == set()
+
+
+@pytest.fixture
+def image(own_engine, plugin) -> str:
+    """The image of the plugin; only its code differs from others that the suite makes."""
+    return plugin_image(own_engine, plugin)
 
 
 def test_a_command_that_is_killed_leaves_a_container_that_ends_by_itself(sleeping, own_engine):

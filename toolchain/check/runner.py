@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +12,8 @@ from images.environment import cache_directory
 from images.requirements import RequirementSet, read_requirements
 from sandbox.conversation import Job, Sample
 from sandbox.policy import LEVELS, Policy, outer_deadline
-from toolchain.check.assemble import assemble
 from toolchain.check.guest_run import GuestRun
-from toolchain.check.interpreter import Host, Wanted, choose_interpreter
+from toolchain.check.interpreter import Host, Interpreter, Wanted, choose_interpreter
 from toolchain.check.process_run import run_in_process
 from toolchain.check.reading import Reading, read_plugin
 from toolchain.check.report import TestReport
@@ -74,30 +73,44 @@ def test_plugin(request: TestRequest, reporter: Reporter) -> TestReport:
     sample, against = find_sample(SampleChoice(request.sample_data, request.plugin_sample), reading.tree)
     requirements = read_requirements(reading.tree.root, reading.manifest.dependencies)
     reading = replace(reading, requirement_findings=(*against, *requirements.findings))
-    run = _run(request, reading, requirements, sample, reporter) if reading.can_run else None
-    scanned = None if beside is None else check_scan(beside)
-    return assemble(reading, run, sample, scanned)
+    guest = _guest(request, reading, requirements, sample, reporter) if reading.can_run else nullcontext(None)
+    with guest as run_guest:
+        # Imported while a sandbox's container starts; it is removed while the report is put together.
+        from toolchain.check.assemble import assemble
+
+        run = run_guest() if run_guest is not None else None
+        scanned = None if beside is None else check_scan(beside)
+        return assemble(reading, run, sample, scanned)
 
 
 test_plugin.__test__ = False  # type: ignore[attr-defined]  # pytest collects functions called test_…
 
 
-def _run(
+@contextmanager
+def _guest(
     request: TestRequest, reading: Reading, requirements: RequirementSet, sample: Sample | None, reporter: Reporter
-) -> GuestRun:
+) -> Iterator[Callable[[], GuestRun]]:
+    """What is needed to run the plugin, made ready; the function that is handed out runs it, once."""
     stages = reading.stages(with_samples=sample is not None)
     if request.sandbox:
         # Imported here: a test without the sandbox needs neither the engine's SDK nor the image builder.
-        from toolchain.check.sandbox_run import SandboxJob, run_in_sandbox
+        from toolchain.check.sandbox_run import SandboxJob, sandboxed
 
         job = SandboxJob(reading.tree, reading.package, requirements, stages, sample)
-        return run_in_sandbox(job, request.policy, reporter)
+        with sandboxed(job, request.policy, reporter) as run_guest:
+            yield run_guest
+        return
     wanted = Wanted(requirements.lines, requirements)
     host = Host(request.environment, cache_directory())
     interpreter = choose_interpreter(request.python, reading.tree.root, wanted, host, reporter)
-    with reporter.phase("run") as phase, _importable(reading.tree.root, reading.package) as root:
+    with _importable(reading.tree.root, reading.package) as root:
         job_here = Job(name=reading.package, root=str(root), stages=stages, sample=sample)
-        run = run_in_process(interpreter.python, job_here, request.policy, phase.advance, request.environment)
+        yield lambda: _run_here(request, interpreter, job_here, reporter)
+
+
+def _run_here(request: TestRequest, interpreter: Interpreter, job: Job, reporter: Reporter) -> GuestRun:
+    with reporter.phase("run") as phase:
+        run = run_in_process(interpreter.python, job, request.policy, phase.advance, request.environment)
         phase.result = f"{run.reason} ({interpreter.reason})"
     return run
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -15,6 +16,7 @@ from sandbox.dialect import dialect_for
 from sandbox.leftovers import remove_leftovers
 from sandbox.outcome import SandboxOutcome
 from sandbox.policy import Policy
+from sandbox.prestart import Prestart
 from sandbox.session import Session
 from toolchain.building import describe_image, image_files, kept_lock
 from toolchain.check.gpu import require_gpu
@@ -36,21 +38,29 @@ class SandboxJob:
     sample: Sample | None
 
 
-def run_in_sandbox(job: SandboxJob, policy: Policy, reporter: Reporter) -> GuestRun:
-    """Build, start, run, judge, remove.
+@contextmanager
+def sandboxed(job: SandboxJob, policy: Policy, reporter: Reporter) -> Iterator[Callable[[], GuestRun]]:
+    """Build the image and begin to start its container; the function that is handed out runs the job, once.
 
-    Raises ``EngineUnavailable``, ``EngineRefused``, ``ImageUnavailable``, ``NetworkUnavailable``,
-    ``DependencyFault`` and, when the policy hands GPUs in, what ``require_gpu`` raises; whatever the plugin does
-    ends in a ``GuestRun``.
+    Whatever needs no guest is best done between the two, for instance a scan of the sources: it costs no time
+    while the container starts and its interpreter imports. The container is removed on leaving; the removal begins
+    when the job has ended, so what is done before leaving costs none either.
+
+    Raises ``EngineUnavailable``, ``EngineRefused`` (these two also from the function), ``ImageUnavailable``,
+    ``NetworkUnavailable``, ``DependencyFault`` and, when the policy hands GPUs in, what ``require_gpu`` raises;
+    whatever the plugin does ends in a ``GuestRun``.
     """
-    work = Job(job.name, plugin_directory(job.name), job.stages, pytest=(PYTEST,), sample=job.sample)
     with closing(connect(reporter=reporter)) as engine:
         dialect_for(engine, policy)  # a level that cannot be had here is refused before anything is built
         remove_leftovers(engine)
         image = _build(job, engine, policy, reporter)
         if policy.gpus:
             require_gpu(engine, image.id, policy, reporter)
-        outcome = _run(engine, image, policy, work, reporter)
+        with Prestart(Session(engine, image.id, policy)) as prestart:
+            yield lambda: _guest_run(engine, image, policy, _run(prestart, job, reporter))
+
+
+def _guest_run(engine: ContainerEngine, image: BuiltImage, policy: Policy, outcome: SandboxOutcome) -> GuestRun:
     limits = (
         f"the limits are {policy.stage_seconds:g} s a stage (--timeout) and {policy.memory >> 20} MiB (--memory)"
     )
@@ -80,17 +90,15 @@ def _build(job: SandboxJob, engine: ContainerEngine, policy: Policy, reporter: R
     return build(request, engine, reporter)
 
 
-def _run(
-    engine: ContainerEngine, image: BuiltImage, policy: Policy, job: Job, reporter: Reporter
-) -> SandboxOutcome:
-    with reporter.phase("sandbox") as phase:
-        with Session(engine, image.id, policy) as session:
-            # Imported while the guest works: reading what it returns needs pyarrow (0.15 s).
-            imports = threading.Thread(target=import_module, args=("pyarrow.compute",))
-            imports.start()
-            try:
-                outcome = session.run(job, phase.advance)
-            finally:
-                imports.join()
-        phase.result = outcome.reason
+def _run(prestart: Prestart, job: SandboxJob, reporter: Reporter) -> SandboxOutcome:
+    work = Job(job.name, plugin_directory(job.name), job.stages, pytest=(PYTEST,), sample=job.sample)
+    # Reading what the guest returns needs pyarrow: 0.15 s that pass while the guest works.
+    imports = threading.Thread(target=import_module, args=("pyarrow.compute",))
+    imports.start()
+    try:
+        with reporter.phase("sandbox") as phase:
+            outcome = prestart.session().run(work, phase.advance)
+            phase.result = outcome.reason
+    finally:
+        imports.join()
     return outcome
