@@ -49,7 +49,7 @@ def disagreements(request: Mapping[str, Any], details: Mapping[str, Any]) -> lis
         found.append("Runtime")
     if details["Config"].get("User") != request["User"]:
         found.append("User")
-    return [*found, *_capabilities(applied), *_mounts(applied)]
+    return [*found, *_capabilities(applied), *_tmpfs(applied), *_mounts(asked, details)]
 
 
 def _capabilities(applied: Mapping[str, Any]) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _capabilities(applied: Mapping[str, Any]) -> Iterator[str]:
         yield "CapAdd"
 
 
-def _mounts(applied: Mapping[str, Any]) -> Iterator[str]:
+def _tmpfs(applied: Mapping[str, Any]) -> Iterator[str]:
     mounts = applied.get("Tmpfs") or {}
     if SCRATCH not in mounts:
         yield f"Tmpfs {SCRATCH}"
@@ -68,8 +68,23 @@ def _mounts(applied: Mapping[str, Any]) -> Iterator[str]:
         words = set(str(options).split(","))
         if "noexec" not in words or not any(word.startswith("size=") for word in words):
             yield f"Tmpfs {place}"
-    if applied.get("Binds"):
+
+
+def _mounts(asked: Mapping[str, Any], details: Mapping[str, Any]) -> Iterator[str]:
+    """What is mounted beside the engine's own: exactly what was asked for, and read-only.
+
+    Docker tells mounts as they were asked for and, under ``Mounts``, as they are; podman the latter, and the
+    former as binds.
+    """
+    wanted = {(mount["Source"], mount["Target"]) for mount in asked.get("Mounts") or ()}
+    binds = {tuple(str(bind).split(":")[:2]) for bind in details["HostConfig"].get("Binds") or ()}
+    if not binds <= wanted:
         yield "Binds"
+    held = [mount for mount in details.get("Mounts") or () if mount.get("Type") != "tmpfs"]
+    if {(mount.get("Source"), mount.get("Destination")) for mount in held} != wanted:
+        yield "Mounts"
+    if any(mount.get("Type") != "bind" or mount.get("RW") is not False for mount in held):
+        yield "Mounts"
 
 
 def describe(details: Mapping[str, Any], policy: Policy) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Works over any pair of functions that move bytes, so that a container and a chil
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,8 @@ class Job:
     """What the guest is asked to do.
 
     ``root`` is the plugin's folder where the guest runs; ``pytest`` the folders that hold pytest there, none
-    where the guest's interpreter has it.
+    where the guest's interpreter has it. ``batches`` are the options of the stage of that name, ``slot_bytes`` the
+    size of the slots of memory that the host shares for it, 0 without any.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Job:
     stages: tuple[str, ...] = STAGES
     pytest: tuple[str, ...] = ()
     sample: Sample | None = None
+    batches: Mapping[str, Any] = field(default_factory=dict)
+    slot_bytes: int = 0
     seed: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def message(self, policy: Policy) -> Message:
@@ -48,6 +51,8 @@ class Job:
             "pytest": list(self.pytest),
             "sample": sample,
             "seed": self.seed,
+            "batches": dict(self.batches),
+            "slot_bytes": self.slot_bytes,
             "limits": {
                 "stage_seconds": policy.stage_seconds,
                 "output_bytes": policy.output,
@@ -133,32 +138,38 @@ class Listener:
                 raise ProtocolError("a report of a stage that is not under way")
             reported[report.stage] = report
         else:
-            raise ProtocolError(f"a message of unknown type {message.type[:40]!r}")
+            self._take_other(message)
+
+    def _take_other(self, message: Message) -> None:
+        """Take a message that only some jobs have. Raises as ``feed`` does."""
+        raise ProtocolError(f"a message of unknown type {message.type[:40]!r}")
 
 
 def _stage_report(message: Message) -> StageReport:
     body = message.body
     return StageReport(
-        stage=_checked(body["stage"], str),
-        ended=_checked(body["ended"], str)[:200],
-        status=_optional(body["status"], int),
-        seconds=float(_checked(body["seconds"], (int, float))),
-        peak_memory_bytes=_optional(body["peak_memory_bytes"], int),
-        output=_checked(body["output"], str),
-        output_bytes=_checked(body["output_bytes"], int),
-        progress=_optional(body["progress"], str),
-        violation=_optional(body["violation"], str),
-        result=_optional(body["result"], dict),
+        stage=checked(body["stage"], str),
+        ended=checked(body["ended"], str)[:200],
+        status=optional(body["status"], int),
+        seconds=float(checked(body["seconds"], (int, float))),
+        peak_memory_bytes=optional(body["peak_memory_bytes"], int),
+        output=checked(body["output"], str),
+        output_bytes=checked(body["output_bytes"], int),
+        progress=optional(body["progress"], str),
+        violation=optional(body["violation"], str),
+        result=optional(body["result"], dict),
         blob=message.blob,
-        tried=_checked(body["tried"], dict),
+        tried=checked(body["tried"], dict),
     )
 
 
-def _checked(value: Any, kind: type | tuple[type, ...]) -> Any:
+def checked(value: Any, kind: type | tuple[type, ...]) -> Any:
+    """``value``, which must be of ``kind`` and no truth value for a number. Raises ``TypeError``."""
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"a field is a {type(value).__name__}")
     return value
 
 
-def _optional(value: Any, kind: type) -> Any:
-    return None if value is None else _checked(value, kind)
+def optional(value: Any, kind: type) -> Any:
+    """As ``checked``, or ``None``."""
+    return None if value is None else checked(value, kind)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sandbox.confinement import describe, disagreements
 from sandbox.conversation import Job, Listener
 from sandbox.dialect import dialect_for
+from sandbox.exchange import Exchange
 from sandbox.launch import container_request
 from sandbox.leftovers import ownership
 from sandbox.outcome import EngineFacts, SandboxOutcome, classify
@@ -42,13 +43,16 @@ class Session:
 
     Use as a context manager: entering creates and starts the container, leaving removes it on every path, also
     when entering fails. ``run`` may be called once. `sandbox.prestart` enters it while the caller does something
-    else.
+    else; ``exchange`` is memory that is shared with the guest for `sandbox.batches`.
     """
 
-    def __init__(self, engine: ContainerEngine, image: str, policy: Policy) -> None:
+    def __init__(
+        self, engine: ContainerEngine, image: str, policy: Policy, exchange: Exchange | None = None
+    ) -> None:
         self._engine = engine
         self._image = image
         self._policy = policy
+        self._exchange = exchange
         # Known before the container exists, so that an interrupted call to create it leaves nothing unnamed.
         self._container = f"mixpeek-sandbox-{secrets.token_hex(6)}"
         self._stream: AttachedStream | None = None
@@ -132,6 +136,8 @@ class Session:
             labels=ownership(),
             dialect=dialect_for(self._engine, self._policy),
         )
+        if self._exchange is not None:
+            request["HostConfig"]["Mounts"] = [self._exchange.mount]
         with engine_errors("create the sandbox container"):
             api.create_container_from_config(request, name=self._container)  # type: ignore[no-untyped-call]
             details = api.inspect_container(self._container)

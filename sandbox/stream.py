@@ -39,12 +39,13 @@ class AttachedStream:
             self._socket.sendall(data)
 
     def chunks(self, deadline: float) -> Iterator[tuple[bool, bytes]]:
-        """``(is_stdout, bytes)`` until the stream ends.
+        """``(is_stdout, bytes)`` until the stream ends; whoever stops listening may go on with another call.
 
         ``deadline`` is on the monotonic clock; passing it raises ``TimeoutError``. A connection that breaks ends
         the stream: the caller asks the engine what happened.
         """
         while True:
+            yield from self._frames()
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
@@ -58,7 +59,6 @@ class AttachedStream:
             if not data:
                 return
             self._buffer += data
-            yield from self._frames()
 
     def close(self) -> None:
         """Hang up; the guest reads end-of-file."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.guest.hoststream import HostStream
 from sandbox.guest.strays import end_strays, reap
 from sandbox.guest.trace.claims import read_claim
 from sandbox.guest.trace.left import note_left_running
@@ -20,10 +21,6 @@ _TAIL_BYTES = 64 << 10
 _WARM_UP_SECONDS = 60.0  # the worker's imports on a cold disk; not the plugin's time
 _TICK_SECONDS = 0.25
 _PIPE_CHUNKS = 32  # twice the most that a pipe of an ordinary user holds (1 MiB, pipe(7))
-
-
-class HostGone(Exception):
-    """Whoever gave us the job has hung up."""
 
 
 @dataclass
@@ -44,7 +41,7 @@ class _Gathered:
 class StageRun:
     """A stage under way. ``run`` returns its report whatever the stage does, and leaves nothing of it running."""
 
-    def __init__(self, link: WorkerLink, name: str, job: dict[str, Any], sample: int, source: int) -> None:
+    def __init__(self, link: WorkerLink, name: str, job: dict[str, Any], sample: int, host: HostStream) -> None:
         self._link = link
         self._name = name
         self._limits = job["limits"]
@@ -57,8 +54,8 @@ class StageRun:
             "watch": _watched_places(link.watching.plan),
             **{key: job[key] for key in ("plugin", "pytest", "sample", "seed")},
         }
-        self._sample = sample
-        self._source = source
+        self._descriptors = [sample]
+        self._host = host
         self._decoder = Decoder(self._limits["result_bytes"])
         self._got = _Gathered()
         self._deadline = 0.0
@@ -68,7 +65,7 @@ class StageRun:
         """Run the stage to its end. Raises ``HostGone``."""
         began = time.monotonic()
         try:
-            with self._link.hand_over(self._request, self._sample) as pipes:
+            with self._link.hand_over(self._request, self._descriptors) as pipes:
                 self._attend(pipes)
                 self._clear_up()
                 self._drain(pipes)
@@ -99,7 +96,8 @@ class StageRun:
             ready.register(pipes.results, selectors.EVENT_READ, self._take_result)
             ready.register(pipes.claims, selectors.EVENT_READ, self._take_claim)
             ready.register(self._link.socket, selectors.EVENT_READ, self._take_word)
-            ready.register(self._source, selectors.EVENT_READ, self._look_for_host)
+            ready.register(self._host.descriptor, selectors.EVENT_READ, self._look_for_host)
+            self._take_from_host(readable=False)
             while self._got.ended is None:
                 left = self._deadline - time.monotonic()
                 for key, _ in ready.select(max(0.0, min(left, _TICK_SECONDS))):
@@ -151,8 +149,7 @@ class StageRun:
         return bool(chunk)
 
     def _accept(self, message: Message) -> None:
-        if message.body.pop("token", None) != self._token:
-            raise ProtocolError("a message that the stage's own code did not send")
+        self._check(message)
         if message.type == "progress" and isinstance(message.body.get("at"), str):
             self._got.progress = message.body["at"][:500]
         elif message.type == "result" and self._got.result is None:
@@ -161,10 +158,21 @@ class StageRun:
             # Two results can only come from code that writes to the stage's channel behind our back.
             raise ProtocolError(f"an unexpected message of type {message.type[:40]!r}")
 
-    def _look_for_host(self, descriptor: int) -> bool:
-        if not os.read(descriptor, _CHUNK):
-            raise HostGone
+    def _check(self, message: Message) -> None:
+        """Raise ``ProtocolError`` for a message that does not know this stage's token, and take that off."""
+        if message.body.pop("token", None) != self._token:
+            raise ProtocolError("a message that the stage's own code did not send")
+
+    def _look_for_host(self, _descriptor: int) -> bool:
+        self._take_from_host(readable=True)
         return True
+
+    def _take_from_host(self, *, readable: bool) -> None:
+        for message in self._host.take(readable=readable):
+            self._hear_host(message)
+
+    def _hear_host(self, message: Message) -> None:
+        """A stage of a test has all that it needs: the host has nothing more to say but that it hangs up."""
 
     def _clear_up(self) -> None:
         """Leave nothing running but a worker that did what it should."""

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.guest import hardening
+from sandbox.guest.batchrun import STAGE as BATCHES
+from sandbox.guest.batchrun import BatchRun
+from sandbox.guest.exchange import receive_exchange
+from sandbox.guest.hoststream import HostGone, HostStream
 from sandbox.guest.scratch import clear
-from sandbox.guest.stagerun import HostGone, StageRun
+from sandbox.guest.stagerun import StageRun
 from sandbox.guest.strays import end_strays
 from sandbox.guest.trace.kernel import FilterRefused
 from sandbox.guest.trace.watch import Watching
 from sandbox.guest.workerlink import WorkerLink
-from sandbox.protocol import Decoder, Message, encode_head
+from sandbox.protocol import Message
 
-_CHUNK = 1 << 16
 _SCRATCH = (Path("/tmp"), Path("/dev/shm"))  # noqa: S108 - the container's own, all that it can write to
 
 
@@ -34,21 +36,13 @@ def supervise(*, contained: bool, inner: str, folders: Sequence[str]) -> None:
     """
     hardening.hide_memory()
     hardening.adopt_orphans()
-    source, sink = _claim_streams()
+    host = HostStream()
     if contained:
         hardening.ignore_signals()
     watching = Watching(None if inner == "-" else json.loads(base64.b64decode(inner)))
     link = WorkerLink(folders, watching)  # warms up while the host still prepares the job
     try:
-        job = _read_job(source)
-        link.confined()
-        sample = hardening.sealed_file(job.blob)
-        for name in job.body["stages"]:
-            _write(sink, Message("started", {"stage": name}))
-            _write(sink, StageRun(link, name, job.body, sample, source).run())
-            for folder in _SCRATCH if contained else ():
-                clear(folder)
-        _write(sink, Message("done"))
+        _serve(link, host, contained=contained)
     except FilterRefused as reason:
         sys.exit(f"the plugin's processes could not be confined: {reason}")
     except (HostGone, BrokenPipeError):
@@ -58,25 +52,20 @@ def supervise(*, contained: bool, inner: str, folders: Sequence[str]) -> None:
         end_strays(None)
 
 
-def _claim_streams() -> tuple[int, int]:
-    """Move the host's two streams to descriptors that no child inherits; the standard ones lead nowhere."""
-    source, sink = os.dup(0), os.dup(1)  # os.dup makes descriptors that exec closes
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)
-    return source, sink
-
-
-def _read_job(source: int) -> Message:
-    decoder = Decoder()
-    while chunk := os.read(source, _CHUNK):
-        for message in decoder.feed(chunk):
-            return message
-    raise HostGone
-
-
-def _write(sink: int, message: Message) -> None:
-    for part in (encode_head(message), message.blob):  # apart: a blob may be half a gigabyte
-        data = memoryview(part)
-        while data:
-            data = data[os.write(sink, data) :]
+def _serve(link: WorkerLink, host: HostStream, *, contained: bool) -> None:
+    message = host.next()
+    job = message.body
+    # Before any plugin code runs: the host answers whoever asks first, and nobody after that.
+    exchange = receive_exchange() if job["slot_bytes"] else ()
+    link.confined()
+    sample = hardening.sealed_file(message.blob)
+    for name in job["stages"]:
+        host.write(Message("started", {"stage": name}))
+        if name == BATCHES:
+            stage: StageRun = BatchRun(link, job, host, exchange)
+        else:
+            stage = StageRun(link, name, job, sample, host)
+        host.write(stage.run())
+        for folder in _SCRATCH if contained else ():
+            clear(folder)
+    host.write(Message("done"))

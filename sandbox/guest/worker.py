@@ -18,6 +18,7 @@ from typing import Any
 from sandbox.guest import hardening
 from sandbox.guest.trace.watch import confine
 
+_DESCRIPTORS = 7  # output, results, claims, sample; for batches their socket and two shared files
 _WARM = ("pydantic", "numpy", "pandas", "pyarrow")
 
 
@@ -35,7 +36,7 @@ def serve(descriptor: int, watcher: int, folders: list[str]) -> None:
     # Only now, with the stages still to come: of what the imports ask of the kernel process 1 reads the arguments.
     hardening.hide_memory()
     while True:
-        data, descriptors, _, _ = socket.recv_fds(link, 1 << 16, 4)
+        data, descriptors, _, _ = socket.recv_fds(link, 1 << 16, _DESCRIPTORS)
         if not data:
             return
         request = json.loads(data)
@@ -59,7 +60,7 @@ def _warm_up() -> None:
             import_module(name)
 
 
-def _run_stage(request: dict[str, Any], output: int, results: int, claims: int, sample: int) -> None:
+def _run_stage(request: dict[str, Any], output: int, results: int, claims: int, *handed: int) -> None:
     """In the new process: set up descriptors, run the stage, leave without unwinding into the worker's loop."""
     code = 70
     try:
@@ -77,7 +78,7 @@ def _run_stage(request: dict[str, Any], output: int, results: int, claims: int, 
 
         if request["watch"] is not None:
             Hook(request["plugin"]["root"], claims, request["watch"]).install()
-        code = run(request, results, sample)
+        code = run(request, results, handed)
     except BaseException as failure:  # noqa: BLE001 - shown in the stage's output; the missing result says the rest
         sys.excepthook(type(failure), failure, failure.__traceback__)
     finally:

@@ -54,8 +54,10 @@ class WorkerLink:
             self._watch.ready()
 
     @contextmanager
-    def hand_over(self, request: Mapping[str, Any], sample: int) -> Iterator[StagePipes]:
+    def hand_over(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> Iterator[StagePipes]:
         """Ask the worker for a stage; ``answer`` tells how it goes on. The pipes are closed on leaving.
+
+        ``descriptors`` go to the stage: the sample's, and for batches their socket and the shared files.
 
         Raises ``WorkerLost``.
         """
@@ -71,11 +73,9 @@ class WorkerLink:
         claims_end.setblocking(False)  # what is not read in time is lost, and nobody waits
         try:
             try:
-                socket.send_fds(
-                    self.socket,
-                    [json.dumps(request).encode()],
-                    [output_end, results_end, claims_end.fileno(), sample],
-                )
+                body = json.dumps(request).encode()
+                ends = [output_end, results_end, claims_end.fileno(), *descriptors]
+                socket.send_fds(self.socket, [body], ends)
             except OSError as reason:
                 raise WorkerLost(f"the worker does not listen ({reason})") from None
             finally:

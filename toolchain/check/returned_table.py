@@ -1,83 +1,27 @@
-"""Reads the table that a guest sends back, which is to say bytes that a hostile process may have made up."""
+"""Reads the table that the samples stage sends back."""
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
-from sandbox.protocol import printable
-from toolchain.check.untrusted import one_line
+from sandbox.arrow import TableRefused, read_untrusted_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+__all__ = ["MATCHED", "TableRefused", "read_returned_table"]
+
 MATCHED = "__matched__"
-COLUMN_LIMIT = 2_000
-BATCH_LIMIT = 100_000
-
-# Positions of fields in Arrow's flatbuffers (format/Message.fbs).
-_MESSAGE_HEADER = 2
-_BATCH_COMPRESSION = 3
-_DICTIONARY_DATA = 1
-
-
-class TableRefused(Exception):
-    """The bytes are no table that our own stage would send."""
 
 
 def read_returned_table(blob: bytes) -> pa.Table:
-    """The table in an Arrow IPC stream, validated in full and no larger than its bytes. Raises ``TableRefused``.
+    """The table in an Arrow IPC stream, whose last column says which rows a step received.
 
-    Our stage never compresses, so a compressed stream is not its own: it could grow a thousandfold when read. Its
-    last column, one bit for each row, bounds the number of rows, which columns without buffers would not.
+    Raises ``TableRefused``.
     """
     import pyarrow as pa
 
-    try:
-        _refuse_compression(blob)
-        with pa.ipc.open_stream(pa.BufferReader(blob)) as reader:
-            if len(reader.schema) > COLUMN_LIMIT:
-                raise TableRefused(f"it has {len(reader.schema)} columns; {COLUMN_LIMIT} are read")
-            table = reader.read_all()
-        table.validate(full=True)
-        names = table.column_names
-    except (pa.ArrowException, OSError, ValueError, OverflowError, struct.error, IndexError) as reason:
-        raise TableRefused(one_line(printable(str(reason)))) from None
-    if len(set(names)) != len(names):
-        raise TableRefused("a column name occurs twice")
-    if names[-1:] != [MATCHED] or table[MATCHED].type != pa.bool_() or table[MATCHED].null_count:
+    table = read_untrusted_table(blob)
+    if table.column_names[-1:] != [MATCHED] or table[MATCHED].type != pa.bool_() or table[MATCHED].null_count:
         raise TableRefused("it does not say which rows a step received")
     return table
-
-
-def _refuse_compression(blob: bytes) -> None:
-    import pyarrow as pa
-
-    for number, message in enumerate(pa.ipc.MessageReader.open_stream(pa.BufferReader(blob))):
-        if number > BATCH_LIMIT:
-            raise TableRefused(f"it is in more than {BATCH_LIMIT} pieces")
-        if message.type in {"record batch", "dictionary"} and _is_compressed(message):
-            raise TableRefused("it is compressed")
-
-
-def _is_compressed(message: pa.ipc.Message) -> bool:
-    """Whether the metadata names a compression; pyarrow itself does not tell before it has decompressed."""
-    data = message.metadata.to_pybytes()
-    root = struct.unpack_from("<I", data)[0]
-    batch = _table_at(data, root, _MESSAGE_HEADER)
-    if batch is not None and message.type == "dictionary":
-        batch = _table_at(data, batch, _DICTIONARY_DATA)
-    return batch is not None and _table_at(data, batch, _BATCH_COMPRESSION) is not None
-
-
-def _table_at(data: bytes, table: int, field: int) -> int | None:
-    """Where the sub-table in a field of a flatbuffers table begins; ``None`` when the field is not set."""
-    vtable = table - struct.unpack_from("<i", data, table)[0]
-    entry = 4 + 2 * field
-    if vtable < 0 or entry >= struct.unpack_from("<H", data, vtable)[0]:
-        return None
-    offset = struct.unpack_from("<H", data, vtable + entry)[0]
-    if not offset:
-        return None
-    position = table + offset
-    return int(position + struct.unpack_from("<I", data, position)[0])

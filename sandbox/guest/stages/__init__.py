@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ class StageContext:
     """What a stage works with.
 
     ``name`` and ``root`` are the plugin's package name and folder; ``sample`` describes the sample file behind the
-    descriptor ``sample_fd`` (``None`` without one); ``seed`` makes unpredictable names; ``emit`` sends progress.
+    descriptor ``sample_fd`` (``None`` without one); ``seed`` makes unpredictable names; ``send`` gives the host a
+    message, ``emit`` progress. ``batches`` are the options of that stage and ``batch_fds`` its socket, and the two
+    shared files of slots of ``slot_bytes`` where there are any.
     """
 
     name: str
@@ -30,10 +32,17 @@ class StageContext:
     sample: dict[str, Any] | None
     sample_fd: int
     seed: str
-    emit: Callable[[str], None]
+    send: Callable[[Message], None]
+    batches: dict[str, Any] = field(default_factory=dict)
+    batch_fds: tuple[int, ...] = ()
+    slot_bytes: int = 0
+
+    def emit(self, at: str) -> None:
+        """Say what the stage is doing."""
+        self.send(Message("progress", {"at": at}))
 
 
-def run(request: dict[str, Any], results: int, sample: int) -> int:
+def run(request: dict[str, Any], results: int, handed: Sequence[int]) -> int:
     """Run the requested stage and send its result; the exit status to leave with."""
     from sandbox.guest.stages.loading import PluginFinder
 
@@ -47,13 +56,16 @@ def run(request: dict[str, Any], results: int, sample: int) -> int:
         root=root,
         pytest_folders=request["pytest"],
         sample=request["sample"],
-        sample_fd=sample,
+        sample_fd=handed[0],
         seed=request["seed"],
-        emit=lambda at: _send(results, request["token"], Message("progress", {"at": at})),
+        send=lambda message: _send(results, request["token"], message),
+        batches=request.get("batches", {}),
+        batch_fds=tuple(handed[1:]),
+        slot_bytes=request.get("slot_bytes", 0),
     )
     stage = import_module(f"sandbox.guest.stages.{request['stage']}")
     body, blob = stage.run(context)
-    _send(results, request["token"], Message("result", body, blob))
+    context.send(Message("result", body, blob))
     return 0
 
 

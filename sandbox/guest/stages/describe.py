@@ -43,7 +43,7 @@ def run(context: StageContext) -> tuple[dict[str, Any], bytes]:
     }
     if pipeline is not None:
         context.emit("calling build_steps")
-        built = build(context, pipeline, problems, dataset_size=None)
+        built = build(context, pipeline, problems)
         if built is not None:
             body["pipeline"] = _describe_steps(built, problems)
     return body, b""
@@ -55,7 +55,7 @@ def load(context: StageContext, module: str, problems: Problems) -> ModuleType |
 
 
 def build(
-    context: StageContext, pipeline: ModuleType, problems: Problems, *, dataset_size: int | None
+    context: StageContext, pipeline: ModuleType, problems: Problems, *, dataset_size: int | None = None
 ) -> dict[str, Any] | None:
     """Call ``build_steps`` as the platform does; its dictionary, or ``None`` with a problem noted."""
     function = getattr(pipeline, "build_steps", None)
@@ -63,8 +63,9 @@ def build(
         code = "pipeline.build-steps-missing" if function is None else "pipeline.build-steps-not-callable"
         problems.add(code, "pipeline.py has no callable build_steps", file="pipeline.py")
         return None
+    parameters = dict(context.batches.get("parameters", {}))
     request = SimpleNamespace(
-        extractor_config=SimpleNamespace(parameters={}, feature_extractor_name=context.name),
+        extractor_config=SimpleNamespace(parameters=parameters, feature_extractor_name=context.name),
         feature_extractor_name=context.name,
     )
     offered = {"container": None, "base_steps": None, "dataset_size": dataset_size, "content_flags": None}

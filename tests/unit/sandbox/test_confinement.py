@@ -46,6 +46,51 @@ def test_every_difference_is_seen(request_and_details, field, value):
     assert disagreements(request, details) != []
 
 
+MOUNT = {"Type": "bind", "Source": "/private/exchange", "Target": "/opt/mixpeek/exchange", "ReadOnly": True}
+APPLIED = {"Type": "bind", "Source": "/private/exchange", "Destination": "/opt/mixpeek/exchange", "RW": False}
+
+
+class TestMounts:
+    @pytest.fixture
+    def with_mount(self, request_and_details):
+        request, details = request_and_details
+        for place in (request, details):
+            place["HostConfig"]["Mounts"] = [MOUNT]
+        details["Mounts"] = [dict(APPLIED)]
+        return request, details
+
+    def test_exactly_the_one_that_was_asked_for(self, with_mount):
+        assert disagreements(*with_mount) == []
+
+    def test_podman_tells_it_as_a_bind_too(self, with_mount):
+        request, details = with_mount
+        del details["HostConfig"]["Mounts"]
+        details["HostConfig"]["Binds"] = ["/private/exchange:/opt/mixpeek/exchange:ro,rprivate,rbind"]
+        details["Mounts"].append({"Type": "tmpfs", "Source": "tmpfs", "Destination": "/tmp", "RW": True})
+        assert disagreements(request, details) == []
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"RW": True}, {"Source": "/private"}, {"Destination": "/"}, {"Type": "volume"}],
+        ids=["writable", "another folder", "another place", "another kind"],
+    )
+    def test_another(self, with_mount, change):
+        request, details = with_mount
+        details["Mounts"] = [{**APPLIED, **change}]
+        assert "Mounts" in disagreements(request, details)
+
+    @pytest.mark.parametrize("held", [[], [APPLIED, {**APPLIED, "Source": "/", "Destination": "/host"}]])
+    def test_none_and_more(self, with_mount, held):
+        request, details = with_mount
+        details["Mounts"] = held
+        assert disagreements(request, details) == ["Mounts"]
+
+    def test_one_that_nobody_asked_for(self, request_and_details):
+        request, details = request_and_details
+        details["Mounts"] = [APPLIED]
+        assert disagreements(request, details) == ["Mounts"]
+
+
 def test_another_user_is_seen(request_and_details):
     request, details = request_and_details
     details["Config"]["User"] = "root"

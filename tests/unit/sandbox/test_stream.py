@@ -37,6 +37,13 @@ def test_frames_are_told_apart_however_they_come(ends):
     assert list(stream.chunks(soon())) == [(True, b"out"), (False, b"err"), (True, b"")]
 
 
+def test_what_came_together_is_heard_by_two_listeners_in_turn(ends):
+    stream, engine = ends
+    engine.send(frame(1, b"first") + frame(1, b"second"))
+    assert next(stream.chunks(soon())) == (True, b"first")
+    assert next(stream.chunks(soon())) == (True, b"second")
+
+
 def test_a_frame_that_never_ends_is_never_told(ends):
     stream, engine = ends
     engine.send(frame(1, b"whole") + frame(1, b"torn")[:-1])
