@@ -19,7 +19,18 @@ from sandbox.guest import hardening
 from sandbox.guest.trace.watch import confine
 
 _DESCRIPTORS = 7  # output, results, claims, sample; for batches their socket and two shared files
-_WARM = ("pydantic", "numpy", "pandas", "pyarrow")
+# The plugin's heavy libraries first, then what our own stages import; not pytest: its presence tells a library
+# that it is being tested.
+_WARM = (
+    "pydantic",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pyarrow.compute",
+    "engine.executors.local",
+    "sandbox.guest.stages.samples",
+    "sandbox.guest.stages.realtime",
+)
 
 
 def serve(descriptor: int, watcher: int, folders: list[str]) -> None:
