@@ -1,85 +1,76 @@
-"""Archives by hand: every field of a tar as a test wants it."""
+"""Archives for the tests of the scan, hostile ones among them: small files, whatever they unpack to."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import struct
+import tarfile
 import zipfile
-from pathlib import Path
-
-from toolchain.core.tarball import END, file_entry, header, padding
-from toolchain.publish.archive import ArchiveFile, Format, write_archive
-
-TOP = "my_plugin"
+import zlib
+from collections.abc import Mapping
 
 
-def entry(name: str | bytes, data: bytes = b"x", kind: bytes = b"0", **options: object) -> bytes:
-    """A tar entry of any type."""
-    raw = name if isinstance(name, str) else name.decode("latin-1")
-    return header(raw, len(data), kind, int(options.get("mode", 0o644)), link=str(options.get("link", ""))) + (
-        data + padding(len(data))
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A zip archive of these files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def tarred(*members: tuple[str, bytes], mode: str = "w:gz") -> bytes:
+    """A tar archive of these members, which may repeat a name."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def tar_of(info: tarfile.TarInfo) -> bytes:
+    """A tar archive of one member without content, such as a link or a device."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(info)
+    return out.getvalue()
+
+
+def gzip_bomb(unpacked: int) -> bytes:
+    """A ``.tar.gz`` of one member of zeros; gzip streams may follow one another, so they are packed once."""
+    step = 64 << 20
+    info = tarfile.TarInfo("plugin/zeros.bin")
+    info.size = unpacked // step * step
+    return gzip.compress(info.tobuf(tarfile.GNU_FORMAT)) + gzip.compress(bytes(step)) * (unpacked // step)
+
+
+def zip_bomb(unpacked: int) -> bytes:
+    """A zip archive of many members of zeros, packed once and repeated."""
+    step = 64 << 20
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(bytes(step)) + packer.flush()
+    fixed = (20, 0, 8, 0, 0, zlib.crc32(bytes(step)), len(packed), step)
+    body, directory = b"", b""
+    for number in range(unpacked // step):
+        name = f"plugin/{number}.bin".encode()
+        place = struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, len(body))
+        directory += b"PK\x01\x02" + struct.pack("<HHHHHHIII", 20, *fixed) + place + name
+        body += b"PK\x03\x04" + struct.pack("<HHHHHIII", *fixed) + struct.pack("<HH", len(name), 0) + name + packed
+    count = unpacked // step
+    return (
+        body
+        + directory
+        + b"PK\x05\x06"
+        + struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(body), 0)
     )
 
 
-def patched(block: bytes, offset: int, value: bytes) -> bytes:
-    """A tar entry with some bytes of its header replaced and its checksum made right again."""
-    head = bytearray(block[:512])
-    head[offset : offset + len(value)] = value
-    head[148:156] = b" " * 8
-    head[148:156] = b"%06o\0 " % sum(head)
-    return bytes(head) + block[512:]
-
-
-def pax(records: bytes) -> bytes:
-    """A pax header of its own; an entry must follow."""
-    return header("././@PaxHeader", len(records), b"x", 0o644) + records + padding(len(records))
-
-
-def record(key: str, value: str | bytes) -> bytes:
-    """One pax record."""
-    body = b" " + key.encode() + b"=" + (value if isinstance(value, bytes) else value.encode()) + b"\n"
-    length = len(body) + 2
-    length += len(str(length)) - 2
-    return str(length).encode() + body
-
-
-def tar_of(*entries: bytes) -> bytes:
-    """A whole tar."""
-    return b"".join(entries) + END
-
-
-def gz(data: bytes) -> bytes:
-    """One gzip member without a name."""
-    return gzip.compress(data, 6, mtime=0)
-
-
-def good(name: str = "a.py", data: bytes = b"x = 1\n") -> bytes:
-    """An ordinary member below the top folder."""
-    return file_entry(f"{TOP}/{name}", data)
-
-
-def packed(folder: Path, target: Path, form: Format = "tar.gz", top: str = TOP) -> Path:
-    """All files of ``folder`` as the canonical archive."""
-    files = [
-        ArchiveFile(p.relative_to(folder).as_posix(), p, p.stat().st_size, bool(p.stat().st_mode & 0o100))
-        for p in folder.rglob("*")
-        if p.is_file()
-    ]
-    with target.open("wb") as stream:
-        write_archive(top, files, stream, form)
-    return target
-
-
-def zip_of(*members: tuple[str, bytes], **changes: object) -> bytes:
-    """A zip as ``zipfile`` writes it; ``changes`` are attributes of every member."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members:
-            info = zipfile.ZipInfo(name)
-            info.external_attr = 0o100644 << 16
-            info.create_system = 3
-            info.compress_type = zipfile.ZIP_DEFLATED
-            for key, value in changes.items():
-                setattr(info, key, value)
-            archive.writestr(info, data)
-    return stream.getvalue()
+def nested_zip(depth: int) -> bytes:
+    """A zip archive in a zip archive, and so on."""
+    data = zipped({"core.py": b"import subprocess\n"})
+    for _ in range(depth):
+        data = zipped({"inner.zip": data})
+    return data

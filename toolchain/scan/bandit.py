@@ -25,17 +25,27 @@ TESTS: Mapping[str, str] = {
     **dict.fromkeys(("B312", "B321", "B401", "B402"), "N"),
     **dict.fromkeys(("B301", "B302", "B506", "B614"), "D"),
 }
-_WORDS = re.compile(
-    r"\bexec\b|(?<!\.)\beval\b"  # B102, B307: the bare names
-    r"|\bsubprocess|\bcommands\b|\bpopen[234]?\b|\bsystem\b|\bexec[lv]p?e?\b|\bspawn[lv]p?e?\b|\bstartfile\b|\bshell\b"
-    r"|\b(?:pickle|cPickle|dill|shelve|jsonpickle|marshal)\b|\bread_pickle\b|\btelnetlib|\bftplib"
-    r"|\b__import__\b|\bimport_module\b"
-)
+
+
+def _whole(word: str, before: str = r"\w") -> re.Pattern[str]:
+    """The word on its own. It stands first in the pattern: a literal prefix is what makes the search fast."""
+    return re.compile(rf"{word}\b(?<![{before}]{word})")
+
+
+# A word that a file must hold, and the form in which it must stand there.
+_WORDS: Mapping[str, re.Pattern[str]] = {
+    "eval": _whole("eval", r"\w."),  # B307: the bare name; obj.eval is not it
+    "exec": re.compile(r"exec(?:[lv]p?e?)?\b"),  # B102, B606
+    "popen": re.compile(r"popen[234]?\b"),
+    "spawn": re.compile(r"spawn[lv]p?e?\b"),
+    "pickle": re.compile(r"pickle\b"),  # cPickle, jsonpickle and read_pickle as well
+    "cPickle": re.compile("cPickle"),
+    **{word: _whole(word) for word in ("system", "shell", "commands", "dill", "shelve", "marshal", "startfile")},
+    **{word: re.compile(word) for word in ("subprocess", "telnetlib", "ftplib", "__import__", "import_module")},
+}
 # Rules of two words: both must be there.
-_PAIRS = (
-    (re.compile(r"\b(?:torch|yaml)\b"), re.compile(r"\bload\b")),
-    (re.compile(r"\blogging\b"), re.compile(r"\blisten\b")),
-)
+_PAIRS = (("torch", "load"), ("yaml", "load"), ("logging", "listen"))
+_PAIRED = {word: _whole(word) for pair in _PAIRS for word in pair}
 _PROGRAM = "toolchain.scan.bandit_worker"
 
 
@@ -74,9 +84,9 @@ def can_hit(data: bytes) -> bool:
     text = decoded(data)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    if _WORDS.search(text):
+    if any(word in text and form.search(text) for word, form in _WORDS.items()):
         return True
-    return any(first.search(text) and second.search(text) for first, second in _PAIRS)
+    return any(all(word in text and _PAIRED[word].search(text) for word in pair) for pair in _PAIRS)
 
 
 def _results(answer: dict[str, Any]) -> Iterator[BanditHit | BanditFailure]:

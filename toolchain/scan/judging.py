@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from toolchain.scan.bandit import bandit_hits
+from toolchain.scan.bandit import BanditFailure, BanditHit, bandit_hits
 from toolchain.scan.contents import Entry, Problem
+from toolchain.scan.contents.kinds import is_text
 from toolchain.scan.evaluate.judge import NOT_GIVEN
 from toolchain.scan.gathering import Gathered
 from toolchain.scan.inspect import inspect_entry
@@ -17,29 +18,46 @@ from toolchain.scan.merging import merge
 from toolchain.scan.model import CLASSES, ScanFinding, ScanOptions
 from toolchain.scan.policy import Policy, load_policy
 from toolchain.scan.pool import Sources, judge_sources
-from toolchain.scan.sources import is_program, program_sources
+from toolchain.scan.sources import claimed_programs, program_sources
 
 _AROUND = 3
 _WIDTH = 300
+_UNREADABLE = frozenset({"pickle", "compiled python"})
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What each of the three said of the files."""
+
+    answers: list[dict[str, Any]]
+    hits: list[BanditHit | BanditFailure]
+    problems: list[Problem]
 
 
 def judge(gathered: Gathered, options: ScanOptions) -> list[ScanFinding]:
-    """Every finding, by file and line; bandit runs beside the evaluator."""
+    """Every finding, by file and line; the evaluator, bandit and the inspection run beside one another."""
     policy = load_policy()
+    said = _ask(gathered, policy, options)
+    claimed = claimed_programs(gathered.kept)
+    problems = (*gathered.reading.problems, *gathered.large, *said.problems)
+    found = [_from_problem(problem, policy, options) for problem in problems]
+    for answer in said.answers:
+        found += _from_answer(answer, policy, options)
+        found += _from_unjudged(answer, policy, options, claimed)
+    hits = [hit for hit in said.hits if not isinstance(hit, BanditFailure) or hit.file in claimed]
+    shown = [finding for finding in found if finding.level != "allowed"]
+    return list(_with_sources(merge(shown, hits, policy, strict=options.strict), gathered))
+
+
+def _ask(gathered: Gathered, policy: Policy, options: ScanOptions) -> _Said:
     sources, problems = program_sources(gathered.kept)
-    with ThreadPoolExecutor(1) as beside:
+    ours = Sources(sources, gathered.roots, options.workers)
+    with ThreadPoolExecutor(2) as beside:
+        answers = beside.submit(judge_sources, ours, options.limits)
         hits = beside.submit(lambda: list(bandit_hits(sources, options.limits))) if options.use_bandit else None
-        answers = judge_sources(Sources(sources, gathered.roots, options.workers), options.limits)
         for name, file in gathered.kept.items():
             problems += inspect_entry(Entry(name, file.data), file.kind, policy, options.limits)
-        found = [
-            _from_problem(p, policy, options) for p in (*gathered.reading.problems, *gathered.large, *problems)
-        ]
-        for answer in answers:
-            found += _from_answer(answer, policy, options)
-        shown = [finding for finding in found if finding.level != "allowed"]
-        merged = merge(shown, hits.result() if hits is not None else [], policy, strict=options.strict)
-    return list(_with_sources(merged, gathered))
+        return _Said(answers.result(), [] if hits is None else hits.result(), problems)
 
 
 def _from_answer(answer: dict[str, Any], policy: Policy, options: ScanOptions) -> Iterator[ScanFinding]:
@@ -52,9 +70,14 @@ def _from_answer(answer: dict[str, Any], policy: Policy, options: ScanOptions) -
         yield ScanFinding(
             rule.id, rule.power, level, name, message, rule.remedy, answer["file"], line, column, tuple(trail)
         )
+
+
+def _from_unjudged(
+    answer: dict[str, Any], policy: Policy, options: ScanOptions, claimed: frozenset[str]
+) -> Iterator[ScanFinding]:
     if answer["problem"] is not None:
         rule_id, message, line = answer["problem"]
-        if rule_id != "file.unparsed" or is_program(answer["file"]):  # else: text that only looked like a program
+        if rule_id != "file.unparsed" or answer["file"] in claimed:  # else: text that only looked like a program
             yield _from_problem(Problem(rule_id, message, answer["file"], line), policy, options)
 
 
@@ -72,7 +95,7 @@ def _with_sources(findings: list[ScanFinding], gathered: Gathered) -> Iterator[S
     lines: dict[str, list[str]] = {}
     for finding in findings:
         file = gathered.kept.get(finding.file)
-        if file is None or b"\0" in file.data[:1024]:
+        if file is None or file.kind in _UNREADABLE or not is_text(file.data):
             yield finding
             continue
         if finding.file not in lines:

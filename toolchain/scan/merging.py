@@ -9,7 +9,6 @@ from dataclasses import replace
 from toolchain.scan.bandit import BanditFailure, BanditHit
 from toolchain.scan.model import ScanFinding
 from toolchain.scan.policy import Level, Policy, Rule
-from toolchain.scan.sources import is_program
 
 _LEVELS = {"forbidden": 0, "warned": 1}
 _BOTH = ("mixpeek", "bandit")
@@ -19,7 +18,7 @@ def merge(
     found: Iterable[ScanFinding], hits: Iterable[BanditHit | BanditFailure], policy: Policy, *, strict: bool
 ) -> list[ScanFinding]:
     """The findings in order of their place; what only bandit names is judged by the rule ``bandit.only``."""
-    merged = sorted(_longest_names(found), key=_place)
+    merged = sorted(_constructs(found), key=_place)
     by_file: dict[str, list[int]] = defaultdict(list)
     for position, finding in enumerate(merged):
         by_file[finding.file].append(position)
@@ -30,29 +29,30 @@ def merge(
             position = by_file[hit.file][near]
             merged[position] = replace(merged[position], tools=_BOTH)
         elif isinstance(hit, BanditFailure):
-            if is_program(hit.file):
-                _keep(alone, _failed(hit, policy.rules["bandit.failed"], strict=strict))
+            _keep(alone, _failed(hit, policy.rules["bandit.failed"], strict=strict))
         else:
             unjudged = any(merged[position].power == "U" for position in by_file[hit.file])
             _keep(alone, _only(hit, policy.rules["bandit.only"], strict=strict, unjudged=unjudged))
     return sorted((*merged, *(finding for finding in alone.values() if finding.level != "allowed")), key=_place)
 
 
-def _longest_names(found: Iterable[ScanFinding]) -> Iterable[ScanFinding]:
-    """``subprocess`` and ``subprocess.run`` at one place are one construct, and the longer name says more."""
+def _constructs(found: Iterable[ScanFinding]) -> Iterable[ScanFinding]:
+    """``subprocess`` and ``subprocess.run`` at one place are one construct: the worse, or else the longer name."""
     places: dict[tuple[str, int, int, str], ScanFinding] = {}
     others: list[ScanFinding] = []
     for finding in sorted(dict.fromkeys(found), key=lambda one: len(one.name)):
-        place = (finding.file, finding.line, finding.column, finding.rule)
+        place = (finding.file, finding.line, finding.column, finding.power)
         known = places.get(place)
         if known is not None and not finding.name.startswith(f"{known.name}."):
             others.append(known)
+        elif known is not None and _LEVELS[known.level] < _LEVELS[finding.level]:
+            continue
         places[place] = finding
     return (*places.values(), *others)
 
 
 def _place(finding: ScanFinding) -> tuple[str, int, int, int, str]:
-    return (finding.file, finding.line, finding.column, _LEVELS.get(finding.level, 2), finding.rule)
+    return (finding.file, finding.line, finding.column, _LEVELS[finding.level], finding.rule)
 
 
 def _same_construct(hit: BanditHit | BanditFailure, ours: list[ScanFinding]) -> int | None:

@@ -83,5 +83,5 @@ def _result(finding: ScanFinding, index: int) -> dict[str, Any]:
         },
     }
     if finding.suppressed:
-        shown["suppressions"] = [{"kind": "external", "status": "accepted", "justification": finding.suppressed}]
+        shown["suppressions"] = [{"kind": "external", "justification": finding.suppressed}]
     return shown

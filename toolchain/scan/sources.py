@@ -10,8 +10,8 @@ from typing import Any
 from toolchain.scan.contents import Problem, looks_like_python
 from toolchain.scan.gathering import Kept
 
-PROGRAM_SUFFIXES = (".py", ".pyw", ".pyi", ".ipynb")
 # Text that may hold a program under another name; whether it does, the parser decides.
+_PROGRAMS = frozenset({"python", "notebook", "path file"})
 _MAYBE = frozenset({"text", "json", "yaml", "configuration", "shell script"})
 _IMPORT_LINE = re.compile(rb"[ \t]*import[ \t]")
 _SHELL_MAGICS = ("!", "%%bash", "%%sh", "%%script", "%system", "%sx", "%%system", "%%sx")
@@ -34,9 +34,9 @@ def program_sources(kept: Mapping[str, Kept]) -> tuple[dict[str, bytes], list[Pr
     return sources, problems
 
 
-def is_program(name: str) -> bool:
-    """Whether a file claims to be a program: one that does not parse is then a finding."""
-    return name.lower().endswith(PROGRAM_SUFFIXES)
+def claimed_programs(kept: Mapping[str, Kept]) -> frozenset[str]:
+    """The files that claim to be programs: one that does not parse is a finding."""
+    return frozenset(name for name, file in kept.items() if file.kind in _PROGRAMS)
 
 
 def notebook_source(data: bytes) -> bytes:

@@ -90,6 +90,8 @@ def classify(name: str, data: bytes) -> str:
     kind = _kind_that_runs(last, data) or _by_signature(data)
     if kind is None and (last.endswith(_PICKLE_SUFFIXES) or _is_pickle(data) or _is_text_pickle(data)):
         kind = "pickle"
+    if kind is None and last.endswith(".onnx"):
+        kind = "onnx"
     if kind is not None:
         return kind
     return _text_kind(last, data) if is_text(data) else _binary_kind(name, data)
@@ -193,8 +195,6 @@ def _is_zlib(data: bytes) -> bool:
 def _binary_kind(name: str, data: bytes) -> str:
     if _is_safetensors(data):
         return "safetensors"
-    if name.lower().endswith(".onnx"):
-        return "onnx"
     if data[:1] == b"\x0a" and b"\x0a\x05<unk>" in data[:64]:
         return "sentencepiece"
     if "!/" in name and _MODEL_MEMBER.search(name):

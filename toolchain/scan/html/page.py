@@ -27,6 +27,7 @@ def to_html(scanned: Sequence[Scanned]) -> str:
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     passed = all(one.result.passed for one in scanned)
     title = scanned[0].label if len(scanned) == 1 else f"{len(scanned)} plugins"
+    sections = [_plugin(number, one, several=len(scanned) > 1) for number, one in enumerate(scanned)]
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -37,7 +38,7 @@ def to_html(scanned: Sequence[Scanned]) -> str:
             '<a class="skip" href="#main">Skip to the results</a>',
             f"<header><h1>Scan of {shown(title)} {_verdict(passed=passed)}</h1></header>",
             f'<nav aria-label="Contents"><ul>{"".join(_links(scanned))}</ul></nav>',
-            f'<main id="main">{"".join(_plugin(number, one) for number, one in enumerate(scanned))}</main>',
+            f'<main id="main">{"".join(sections)}</main>',
             "</body></html>",
         ]
     )
@@ -57,9 +58,9 @@ def _links(scanned: Sequence[Scanned]) -> Iterable[str]:
             yield f'<li><a href="#{part}-{number}">{part.capitalize()}</a></li>'
 
 
-def _plugin(number: int, one: Scanned) -> str:
+def _plugin(number: int, one: Scanned, *, several: bool) -> str:
     result = one.result
-    heading = f"<h2>{shown(one.label)} {_verdict(passed=result.passed)}</h2>"
+    heading = f"<h2>{shown(one.label)} {_verdict(passed=result.passed)}</h2>" if several else ""
     return (
         f'<section id="plugin-{number}">{heading}'
         f'<section id="findings-{number}"><h3>Findings</h3>{_findings(result)}</section>'

@@ -9,13 +9,13 @@ from pygments.token import Comment, Keyword, Name, Number, String
 
 from toolchain.scan.html.escaping import shown
 from toolchain.scan.model import ScanFinding
-from toolchain.scan.sources import is_program
 
+_PYTHON = (".py", ".pyi", ".pyw", ".ipynb")
 _CLASSES = (
     (Comment, "comment"),
     (Keyword, "keyword"),
     (String, "string"),
-    (Number, "number"),
+    (Number, "numeral"),
     (Name.Builtin, "builtin"),
 )
 
@@ -25,7 +25,9 @@ def source_lines(finding: ScanFinding) -> str:
     if not finding.context:
         return ""
     texts = (
-        _highlighted(finding.context) if is_program(finding.file) else [shown(line) for line in finding.context]
+        _highlighted(finding.context)
+        if finding.file.endswith(_PYTHON)
+        else [shown(line) for line in finding.context]
     )
     rows = []
     for number, text in enumerate(texts, finding.context_line):

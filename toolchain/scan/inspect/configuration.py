@@ -25,42 +25,44 @@ _BUILD_HOOKS = re.compile(
     re.MULTILINE,
 )
 _BUILD_FILES = ("pyproject.toml", "setup.cfg", "hatch.toml")
-_STRUCTURED = frozenset({"yaml", "json", "configuration"})
+_READ = frozenset({"yaml", "json", "configuration", "text"})
 
 
 def configuration_problems(entry: Entry, kind: str, policy: Policy) -> Iterator[Problem]:
     """What a YAML, JSON, TOML or INI file asks a loader to call or to fetch."""
-    data = _plain(entry.data)
-    if kind in {"yaml", "text", "configuration"}:
-        yield from _yaml_tags(entry.name, data)
-    if kind not in _STRUCTURED:
+    if kind not in _READ:
         return
+    data = _plain(entry.data)
+    if kind != "json":
+        yield from _yaml_tags(entry.name, data)
+    if kind == "text":
+        return
+    yield from _targets(entry.name, data, policy)
+    if kind != "configuration":
+        yield from _remote_code(entry.name, data)
+    if entry.name.endswith(_BUILD_FILES) and (hook := _BUILD_HOOKS.search(data)):
+        message = "code that runs when the plugin is built"
+        yield Problem("file.build-hook", message, entry.name, line_number(data, hook.start()))
+
+
+def _targets(file: str, data: bytes, policy: Policy) -> Iterator[Problem]:
     for found in _TARGET.finditer(data):
-        rule = policy.match(policy.canonical(found.group(1).decode("utf-8", "replace")))
+        name = found.group(1).decode("utf-8", "replace")
+        rule = policy.match(policy.canonical(name))
         if rule is not None and rule.default == "forbidden":
-            name = found.group(1).decode("utf-8", "replace")
-            yield Problem(
-                rule.id, f"a configuration that names {name}", entry.name, line_number(data, found.start()), name
-            )
-    if kind != "configuration" and (remote := _REMOTE.search(data)):
-        yield Problem(
-            "data.remote-code",
-            "trust_remote_code in a configuration",
-            entry.name,
-            line_number(data, remote.start()),
-        )
-    if kind == "json" and entry.name.endswith("config.json"):
+            message = f"a configuration that names {name}"
+            yield Problem(rule.id, message, file, line_number(data, found.start()), name)
+
+
+def _remote_code(file: str, data: bytes) -> Iterator[Problem]:
+    if found := _REMOTE.search(data):
+        message = "trust_remote_code in a configuration"
+        yield Problem("data.remote-code", message, file, line_number(data, found.start()))
+    if file.endswith("config.json"):
         for key in (b'"auto_map"', b'"custom_pipelines"'):
             if key in data:
                 message = f"{key.decode()}: a model that brings code of its own"
-                yield Problem("data.remote-code", message, entry.name, line_number(data, data.index(key)))
-    if entry.name.endswith(_BUILD_FILES) and (hook := _BUILD_HOOKS.search(data)):
-        yield Problem(
-            "file.build-hook",
-            "code that runs when the plugin is built",
-            entry.name,
-            line_number(data, hook.start()),
-        )
+                yield Problem("data.remote-code", message, file, line_number(data, data.index(key)))
 
 
 def _yaml_tags(file: str, data: bytes) -> Iterator[Problem]:

@@ -39,16 +39,16 @@ def decoded(data: bytes) -> str:
 def misleading_text(file: str, text: str, line_length: int) -> Iterator[Problem]:
     """What in a source a reader does not see, or takes for something else."""
     plain = text.isascii()
-    if plain and len(text) <= line_length:
-        return
-    for number, line in enumerate(text.split("\n"), 1):
+    strange = not plain and (_BIDI.search(text) or _INVISIBLE.search(text))
+    lines = text.split("\n") if strange or len(text) > line_length else []
+    if not strange and max(map(len, lines), default=0) <= line_length:
+        lines = []
+    for number, line in enumerate(lines, 1):
         if len(line) > line_length:
             yield Problem("text.long-line", f"a line of {len(line):,} characters", file, number)
-        if plain or line.isascii():
-            continue
-        if _BIDI.search(line):
+        if strange and _BIDI.search(line):
             yield Problem("text.bidi", "a character that changes the direction of text", file, number)
-        if _INVISIBLE.search(line):
+        if strange and _INVISIBLE.search(line):
             yield Problem("text.invisible", "an invisible character", file, number)
     if not plain and _LOOKALIKE.search(text):
         yield from _lookalikes(file, text)
