@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.archives import TOP, entry, good, gz, packed, pax, record, tar_of, zip_of
+from tests.support.packed import TOP, entry, good, gz, packed, pax, record, tar_of, zip_of
 from toolchain.publish.archive import ArchiveRefused, read_archive, unpack_archive
 
 # Every Python that this machine has: the system's, and where pyenv keeps its own.

@@ -50,16 +50,24 @@ _PLUGIN_COMMANDS = {
     "test": (f"{_COMMANDS}.plugin_test", "Validate and test a plugin, on this machine or in the sandbox."),
     "scan": (f"{_COMMANDS}.plugin_scan", "Scan a plugin for what it may not do; nothing of it is executed."),
     "diff": (f"{_COMMANDS}.plugin_diff", "Show what changed between two versions of a plugin."),
+    "pack": (f"{_COMMANDS}.plugin_pack", "Pack a plugin into its archive."),
+    "verify": (f"{_COMMANDS}.plugin_verify", "Verify a release: archive, record and signatures."),
+    "publish": (f"{_COMMANDS}.plugin_publish", "Verify, sign, upload and deploy a plugin."),
+    "list": (f"{_COMMANDS}.plugin_list", "List plugins in a namespace."),
+    "show": (f"{_COMMANDS}.plugin_show", "Show a published plugin."),
+    "deploy": (f"{_COMMANDS}.plugin_deploy", "Deploy a published plugin."),
+    "status": (f"{_COMMANDS}.plugin_status", "Check the status of a deployment."),
+    "delete": (f"{_COMMANDS}.plugin_delete", "Delete a published plugin; it asks first."),
 }
 
 
 @click.group(cls=LazyGroup, table=_PLUGIN_COMMANDS)
 def plugin() -> None:
-    """Create, build and test plugins."""
+    """Create, build, test and publish plugins."""
 
 
 _TOP_COMMANDS = {
-    "plugin": ("toolchain.cli.main", "Create, build and test plugins."),
+    "plugin": ("toolchain.cli.main", "Create, build, test and publish plugins."),
     "sandbox": (f"{_COMMANDS}.sandbox", "Show the sandbox's policies, probe its walls, remove leftovers."),
     "doctor": (f"{_COMMANDS}.doctor", "Check this machine: engine, sandbox, registries, GPU."),
     "cache": (f"{_COMMANDS}.cache", "Show or prune what builds keep for the next one."),
@@ -68,6 +76,7 @@ _TOP_COMMANDS = {
         f"{_COMMANDS}.registry",
         "Run a registry of your own: the platform's API, and pages for reviewers.",
     ),
+    "key": (f"{_COMMANDS}.key", "Make, show and trust the keys that sign releases."),
 }
 
 command = plugin  # what LazyGroup finds under "plugin"

@@ -7,6 +7,7 @@ from typing import Any
 
 from toolchain.check.report import CheckResult, Status, TestReport
 from toolchain.cli.behaviour_rendering import render_behaviour
+from toolchain.cli.tables import table
 from toolchain.core.errors import ExitCode
 from toolchain.core.findings import Finding
 
@@ -53,7 +54,7 @@ def _steps(report: TestReport) -> list[str]:
     if not isinstance(steps, list) or not steps:
         return []
     header = ("step", "condition", "rows", "batches", "time", "rows/s", "peak memory", "new columns")
-    return ["", *_table(header, [_step(step) for step in steps if isinstance(step, dict)])]
+    return ["", *table(header, [_step(step) for step in steps if isinstance(step, dict)])]
 
 
 def _step(step: dict[str, Any]) -> tuple[str, ...]:
@@ -69,14 +70,6 @@ def _step(step: dict[str, Any]) -> tuple[str, ...]:
         f"+{peak / 2**20:.0f} MiB" if isinstance(peak, int) else "?",
         ", ".join(map(str, columns)) if isinstance(columns, list) else "",
     )
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (header, *rows)
-    ]
 
 
 def render_findings(findings: Sequence[Finding]) -> list[str]:

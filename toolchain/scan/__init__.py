@@ -1,11 +1,10 @@
 """The scan: what a plugin's code reaches, judged by policy, without running any of it."""
 
 from toolchain.scan.collection import Scanned, plugins_in, strays_in
-from toolchain.scan.model import CachePlace, Item, Limits, ScanFinding, ScanOptions, ScanResult
+from toolchain.scan.model import Item, Limits, ScanFinding, ScanOptions, ScanResult
 from toolchain.scan.scanner import scan
 
 __all__ = [
-    "CachePlace",
     "Item",
     "Limits",
     "ScanFinding",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolchain.core.findings import Finding, Severity
+from toolchain.core.sealed import SealedPlace
 
 CLASSES = {
     "P": "process or shell",
@@ -52,14 +53,6 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class CachePlace:
-    """Where results are kept, and the file of the key that seals them; the two must not share a folder."""
-
-    folder: Path
-    key: Path
-
-
-@dataclass(frozen=True)
 class ScanOptions:
     """How to scan.
 
@@ -74,7 +67,7 @@ class ScanOptions:
     packed_only: bool = False
     use_bandit: bool = True
     workers: int = 0
-    cache: CachePlace | None = None
+    cache: SealedPlace | None = None
     baseline: Path | None = None
     limits: Limits = field(default_factory=Limits)
 

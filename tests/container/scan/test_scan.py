@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.scan import CachePlace, Limits, Scanned, ScanOptions, scan
+from toolchain.core.sealed import SealedPlace
+from toolchain.scan import Limits, Scanned, ScanOptions, scan
 from toolchain.scan.sarif import to_sarif
 
 _PLAIN = ScanOptions(use_bandit=False)
@@ -91,7 +92,7 @@ def test_a_result_is_cached_by_content(tmp_path: Path) -> None:
     plugin = tmp_path / "plugin"
     plugin.mkdir()
     _write(plugin, a="eval('1')\n")
-    options = ScanOptions(use_bandit=False, cache=CachePlace(tmp_path / "cache", tmp_path / "key"))
+    options = ScanOptions(use_bandit=False, cache=SealedPlace(tmp_path / "cache", tmp_path / "key"))
     first, second = scan(plugin, options), scan(plugin, options)
     assert (first.stats["cached"], second.stats["cached"]) == (False, True)
     assert first.findings == second.findings

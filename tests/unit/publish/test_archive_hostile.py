@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from tests.support.archives import TOP, entry, good, gz, patched, pax, record, tar_of, zip_of
+from tests.support.packed import TOP, entry, good, gz, patched, pax, record, tar_of, zip_of
 from toolchain.core.errors import UsageFault
 from toolchain.core.tarball import END, file_entry
 from toolchain.publish.archive import ArchiveLimits, ArchiveRefused, read_archive, unpack_archive

@@ -16,7 +16,8 @@ from toolchain.core.errors import ExitCode, UsageFault
 from toolchain.core.files import write_whole
 from toolchain.core.findings import Finding, ordered
 from toolchain.core.places import state_dir
-from toolchain.scan import CachePlace, Scanned, ScanOptions, ScanResult, plugins_in, scan, strays_in
+from toolchain.core.sealed import SealedPlace
+from toolchain.scan import Scanned, ScanOptions, ScanResult, plugins_in, scan, strays_in
 from toolchain.scan.model import FailOn
 
 _FORMATS = ("text", "json", "sarif", "html")
@@ -148,5 +149,5 @@ def _findings(scanned: list[Scanned]) -> tuple[Finding, ...]:
     )
 
 
-def _cache_place() -> CachePlace:
-    return CachePlace(cache_directory() / "scan", state_dir(os.environ) / "scan.key")
+def _cache_place() -> SealedPlace:
+    return SealedPlace(cache_directory() / "scan", state_dir(os.environ) / "scan.key")

@@ -1,0 +1,193 @@
+"""The client's other calls, its patience, and what it takes for an answer."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+
+import pytest
+
+from tests.support.platforms import KEY, NAMESPACE, platform_server
+from toolchain.core.errors import UsageFault
+from toolchain.publish.client.errors import NotThere, ServerUnavailable
+from toolchain.publish.client.models import DeploymentStatus, Plugin
+from toolchain.publish.client.platform import Platform
+from toolchain.publish.client.refusals import Reason, reasons_in
+from toolchain.publish.client.retry import Attempts, Retry, seconds_of
+from toolchain.publish.client.transport import Connection, Transport, checked_base, redacted
+from toolchain.publish.client.upload import signed_headers
+
+
+@pytest.fixture
+def server():
+    with platform_server() as running:
+        yield running
+
+
+@pytest.fixture
+def naps():
+    return []
+
+
+@pytest.fixture
+def platform(server, naps):
+    with Transport(Connection(server.url + "/", KEY, read_seconds=5), naps.append) as transport:
+        yield Platform(transport, NAMESPACE)
+
+
+def put(server, *names):
+    for name in names:
+        server.plugins[f"{name}_1_0_0"] = {"plugin_id": f"{name}_1_0_0", "name": name, "version": "1.0.0"}
+
+
+def test_every_page_of_a_list_is_read_once(server, platform):
+    put(server, *(f"p{number:03}" for number in range(250)))
+    assert len(platform.plugins()) == 250
+    assert len(server.calls("GET", "/plugins")) == 3
+
+
+def test_built_in_extractors_have_their_source(platform):
+    (extractor,) = platform.extractors()
+    assert (extractor.plugin_id, extractor.name, extractor.source) == ("text_v1", "text", "builtin")
+
+
+def test_show_delete_deploy_status(server, platform):
+    put(server, "one")
+    assert platform.plugin("one_1_0_0").name == "one"
+    assert platform.deploy("one_1_0_0").status == "queued"
+    assert platform.status("one_1_0_0").status == "queued"
+    assert platform.delete("one_1_0_0").deployment_removed
+    with pytest.raises(NotThere, match="check the namespace"):
+        platform.plugin("one_1_0_0")
+
+
+def test_an_id_cannot_leave_its_place_in_the_path(server, platform):
+    with pytest.raises(NotThere):
+        platform.plugin("../../../v1/organizations?x=1#y")
+    assert server.seen[0].path.endswith("/plugins/..%2F..%2F..%2Fv1%2Forganizations%3Fx%3D1%23y")
+
+
+def test_retry_after_is_honoured(server, platform, naps):
+    put(server, "one")
+    server.faults["get"] = [(429, {"Retry-After": "7"}, {}), (503, {"Retry-After": "3"}, {})]
+    assert platform.plugin("one_1_0_0").name == "one"
+    assert naps == [7.0, 3.0]
+
+
+def test_a_wait_that_is_too_long_is_not_waited_for(server, platform, naps):
+    server.faults["get"] = [(503, {"Retry-After": "3600"}, {})]
+    with pytest.raises(ServerUnavailable):
+        platform.plugin("one_1_0_0")
+    assert naps == []
+
+
+def test_waits_grow_and_end(naps):
+    attempts = Attempts(Retry(), naps.append, repeat=True)
+    while attempts.again(500, None):
+        pass
+    assert attempts.made == 5
+    assert all(0.25 * 2**n <= nap <= 0.5 * 2**n for n, nap in enumerate(naps))
+
+
+def test_what_may_have_been_done_is_not_done_again(naps):
+    once = Attempts(Retry(), naps.append, repeat=False)
+    assert not once.again(500, None)
+    assert not once.again_after(TimeoutError())
+    assert once.again(503, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5", 5.0), ("0.5", 0.5), ("-3", 0.0), ("soon", None), (None, None), ("", None)]
+)
+def test_numbers_in_retry_after(text, seconds):
+    assert seconds_of(text) == seconds
+
+
+def test_dates_in_retry_after():
+    assert 50 < seconds_of(formatdate(time.time() + 60, usegmt=True)) <= 60
+
+
+def test_a_server_that_is_not_there(naps):
+    with (
+        Transport(Connection("http://127.0.0.1:9", KEY), naps.append) as transport,
+        pytest.raises(ServerUnavailable, match="5 attempts"),
+    ):
+        Platform(transport, NAMESPACE).plugins()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example.com",
+        "ftp://api.example.com",
+        "api.example.com",
+        "https://user:password@api.example.com",
+        "https://api.example.com?x=1",
+        "",
+    ],
+)
+def test_addresses_that_would_expose_the_key(url):
+    with pytest.raises(UsageFault) as caught:
+        checked_base(url)
+    assert "password" not in str(caught.value)
+
+
+def test_addresses_that_are_well():
+    assert checked_base("https://api.example.com/") == "https://api.example.com"
+    assert checked_base("http://localhost:8000") == "http://localhost:8000"
+    assert redacted("https://u:p@h:1/a?X-Amz-Signature=s") == "https://h:1/a?***"
+
+
+@pytest.mark.parametrize(("namespace", "key"), [("", KEY), (NAMESPACE, None)])
+def test_what_a_call_lacks_is_named_before_it_is_made(namespace, key):
+    with Transport(Connection("http://localhost:9", key)) as transport, pytest.raises(UsageFault):
+        Platform(transport, namespace)
+
+
+def test_signed_headers_of_a_url():
+    url = "https://s3/x?X-Amz-SignedHeaders=content-length%3Bhost%3BIf-None-Match&X-Amz-Date=1"
+    assert signed_headers(url) == {"content-length", "host", "if-none-match"}
+    assert signed_headers("https://other/x?token=1") == frozenset()
+
+
+def test_words_in_any_case_and_fields_that_are_unknown():
+    status = DeploymentStatus.model_validate({"status": "DEPLOYED", "new_field": 1})
+    assert (status.status, status.ended, status.model_dump()["new_field"]) == ("deployed", True, 1)
+    assert Plugin.model_validate({"id": "x", "version": None}).plugin_id == "x"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"detail": "no"}, ["no"]),
+        ({"error": {"message": "no", "type": "x", "details": {"fields": {"name": "bad"}}}}, ["no"]),
+        ({"detail": [{"loc": ["body", "name"], "msg": "bad", "type": "x"}]}, ["body.name: bad"]),
+        ({"security_violations": [{"filename": "a.py", "line": 1, "message": "m"}]}, ["a.py:1: m"]),
+        (
+            {"violations": [{"file": "a.py", "line": 1, "column": 2, "message": "m", "severity": "e"}]},
+            ["a.py:1:2: m (e)"],
+        ),
+        ({"validation_errors": ["one", "two", "one"]}, ["one", "two"]),
+        ("just text", ["just text"]),
+        ({"message": None, "error": ""}, []),
+        (None, []),
+        (3, []),
+        ([[[["x"]]]], ["x"]),
+    ],
+)
+def test_reasons_in_every_shape(body, told):
+    assert [str(reason) for reason in reasons_in(body)] == told
+
+
+def test_reasons_are_bounded():
+    assert len(reasons_in({"validation_errors": [str(n) for n in range(10_000)]})) == 200
+    assert len(reasons_in("x" * 100_000)[0].message) == 500
+    deep = {"error": {}}
+    for _ in range(100):
+        deep = {"error": deep}
+    assert reasons_in(deep) == []
+
+
+def test_a_reason_shows_what_is_known():
+    assert str(Reason("m")) == "m"
+    assert Reason("m", "f", 1).to_json()["line"] == 1

@@ -1,0 +1,83 @@
+"""Keys are made privately, named clearly, and never taken for another."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from toolchain.core.errors import UsageFault
+from toolchain.publish.keys import KeyStore, KeyUnusable
+from toolchain.publish.record.signing import KeylessSigner
+
+
+@pytest.fixture
+def keys(tmp_path):
+    store = KeyStore(tmp_path / "keys")
+    store.generate()
+    return store
+
+
+def test_the_private_key_is_readable_for_its_owner_alone(keys):
+    assert keys.private_path.stat().st_mode & 0o777 == 0o600
+    assert keys.folder.stat().st_mode & 0o077 == 0
+    assert b"PRIVATE KEY" in keys.private_path.read_bytes()
+    assert b"PRIVATE" not in keys.public_path.read_bytes()
+
+
+def test_a_second_key_is_only_made_on_request_and_the_old_one_stays_trusted(keys):
+    (old,) = keys.trusted()
+    with pytest.raises(UsageFault, match="already"):
+        keys.generate()
+    new = keys.generate(replace=True)
+    assert list(keys.trusted()) == [new.keyid, old]
+
+
+def test_the_signer_is_the_public_key_s_owner(keys):
+    (keyid,) = keys.trusted()
+    assert keys.signer().public_key.keyid == keyid
+
+
+def test_a_key_that_others_may_read_does_not_sign(keys):
+    keys.private_path.chmod(0o644)
+    with pytest.raises(KeyUnusable, match="chmod 600"):
+        keys.signer()
+
+
+def test_no_key_wrong_key_and_no_pem(keys, tmp_path):
+    with pytest.raises(KeyUnusable, match="generate"):
+        KeyStore(tmp_path / "none").signer()
+    other = tmp_path / "other.pem"
+    key = rsa.generate_private_key(65537, 2048)
+    other.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    other.chmod(0o600)
+    with pytest.raises(KeyUnusable, match="Ed25519"):
+        keys.signer(other)
+    other.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(UsageFault, match="Ed25519"):
+        keys.trust(other, "other")
+    other.write_text("nothing")
+    with pytest.raises(UsageFault, match="PEM"):
+        keys.trust(other, "other")
+    with pytest.raises(KeyUnusable):
+        keys.signer(other)
+
+
+def test_a_name_means_one_key(keys, tmp_path):
+    first, second = KeyStore(tmp_path / "a"), KeyStore(tmp_path / "b")
+    first.generate()
+    second.generate()
+    assert keys.trust(first.public_path, "colleague").keyid == keys.trust(first.public_path, "colleague").keyid
+    with pytest.raises(UsageFault, match="another key"):
+        keys.trust(second.public_path, "colleague")
+    for name in ("own", "../evil", "", "a/b"):
+        with pytest.raises(UsageFault):
+            keys.trust(second.public_path, name)
+
+
+def test_keyless_without_the_extra_says_what_to_install(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "sigstore.dsse", None)
+    with pytest.raises(UsageFault, match="sigstore"):
+        KeylessSigner().sign(b"{}")

@@ -1,0 +1,150 @@
+"""The API's answers as types: what is documented is named, what is not is kept, and only what is needed is asked.
+
+Servers disagree on case and leave fields out; a reader that insists on more than it needs breaks on the next one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Word = Annotated[str, BeforeValidator(_lower)]
+"""A word of an enumeration, which documents and examples write in different cases."""
+
+
+class Answer(BaseModel):
+    """Root of the answers: unknown fields are kept, so that ``--json`` can show them."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True, protected_namespaces=())
+
+
+class Upload(Answer):
+    """An upload that was begun. The last two fields are what our own registry adds.
+
+    ``upload_headers`` must come with the PUT; ``accepts`` names what ``confirm`` takes beyond the documented.
+    """
+
+    upload_id: str
+    presigned_url: str = Field(repr=False)
+    s3_key: str | None = None
+    expires_at: str | None = None
+    namespace_id: str | None = None
+    name: str | None = None
+    version: str | None = None
+    upload_headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    accepts: list[str] = Field(default_factory=list)
+
+
+class FactLine(Answer):
+    """One line of a registry's own verification: what was claimed, what it found, and how both stand."""
+
+    fact: str
+    standing: Word = "not checked"
+    claimed: str | None = None
+    found: str | None = None
+    note: str = ""
+
+
+class Confirmation(Answer):
+    """What became of an upload."""
+
+    success: bool = True
+    upload_id: str | None = None
+    plugin_id: str | None = None
+    validation_status: Word | None = None
+    validation_errors: list[Any] = Field(default_factory=list)
+    deployment_status: Word | None = None
+    feature_uri: str | None = None
+    s3_archive_url: str | None = None
+    message: str | None = None
+    facts: list[FactLine] = Field(default_factory=list)
+
+    @property
+    def pending(self) -> bool:
+        """Whether the server has not made up its mind."""
+        return not self.refused and self.validation_status == "pending"
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server judged the plugin and refused it; some say so with status 200."""
+        return not self.success or self.validation_status == "failed"
+
+
+class Plugin(Answer):
+    """A plugin in a list or by itself. ``source`` is documented for the extractors alone."""
+
+    plugin_id: str = Field(validation_alias=AliasChoices("plugin_id", "feature_extractor_id", "id"))
+    name: str = Field(default="", validation_alias=AliasChoices("name", "feature_extractor_name"))
+    version: str | None = None
+    description: str | None = None
+    source: Word | None = None
+    deployed: bool | None = None
+    validation_status: Word | None = None
+    feature_uri: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    code_hash: str | None = None
+    archive_sha256: str | None = None
+    tar_sha256: str | None = None
+    security_scan_passed: bool | None = None
+    facts: list[FactLine] = Field(default_factory=list)
+
+
+class PluginList(Answer):
+    """The plugins of a namespace."""
+
+    plugins: list[Plugin] = Field(default_factory=list, validation_alias=AliasChoices("plugins", "extractors"))
+    total: int | None = None
+    next_cursor: str | None = None
+    namespace_id: str | None = None
+
+
+class Deletion(Answer):
+    """What became of a deletion."""
+
+    plugin_id: str | None = None
+    message: str | None = None
+    deployment_removed: bool | None = None
+
+
+class Deployment(Answer):
+    """What became of the wish to deploy."""
+
+    status: Word = "queued"
+    deployment_type: Word | None = None
+    message: str | None = None
+    deployment_name: str | None = None
+    route_prefix: str | None = None
+    estimated_completion_seconds: float | None = None
+    queue_position: int | None = None
+    status_endpoint: str | None = None
+
+
+class DeploymentStatus(Answer):
+    """How far a deployment is."""
+
+    status: Word = "unknown"
+    realtime_enabled: bool | None = None
+    queued_at: str | None = None
+    route_prefix: str | None = None
+    error: Any = None
+    message: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether waiting longer changes nothing."""
+        return self.status in {"deployed", "failed", "not_deployed", "batch_only"}
+
+
+class Collection(Answer):
+    """A collection: the features of a plugin over a source."""
+
+    collection_id: str | None = None
+    collection_name: str | None = None
+    status: Word | None = None

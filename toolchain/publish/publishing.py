@@ -1,0 +1,366 @@
+"""Publishes a release: announce, upload, confirm, deploy, wait. Interrupted, the same call finishes it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from toolchain.core.errors import ExitCode, MixpeekError
+from toolchain.core.reporter import Reporter
+from toolchain.publish.client.errors import (
+    AlreadyThere,
+    NotThere,
+    PluginRefused,
+    ServerRefused,
+    ServerUnavailable,
+    UploadExpired,
+)
+from toolchain.publish.client.models import Confirmation, Deployment, DeploymentStatus, Plugin
+from toolchain.publish.client.platform import NewUpload, Platform, remedy_for
+from toolchain.publish.client.refusals import Reason
+from toolchain.publish.client.upload import PutOrder, put_file
+from toolchain.publish.journal import BEGUN, CONFIRMED, STORED, Entry, Journal, Place
+from toolchain.publish.packing import PackedPlugin
+from toolchain.publish.record.reading import record_document
+
+_CONTENT_TYPES: Final = {"tar.gz": "application/gzip", "zip": "application/zip"}
+_ROUNDS: Final = 3
+_MEGABYTE: Final = 1e6
+
+
+class DeploymentFailed(MixpeekError):
+    """The plugin is published, but it could not be deployed; the server says why."""
+
+    id = "deployment-failed"
+    exit_code = ExitCode.PLUGIN_AT_FAULT
+
+
+class StillUnderWay(MixpeekError):
+    """The server has not finished within the time that was given."""
+
+    id = "still-under-way"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How to wait for a server: seconds in all, between the first two looks, and at most between two."""
+
+    timeout: float = 600.0
+    first: float = 1.0
+    longest: float = 15.0
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+
+@dataclass(frozen=True)
+class PublishOrder:
+    """What to publish: the archive with its record, the plugin's description, and what to do afterwards."""
+
+    packed: PackedPlugin
+    record: Path
+    description: str = ""
+    deploy: bool = True
+    wait: bool = True
+
+
+@dataclass(frozen=True)
+class Published:
+    """A plugin on the server. ``was_there`` says that this very release had been published before.
+
+    ``record_sent`` is false for servers that know the documented fields only: the record stays beside the archive.
+    """
+
+    plugin_id: str
+    was_there: bool
+    record_sent: bool
+    confirmation: Confirmation | None
+    deployment: Deployment | None = None
+    status: DeploymentStatus | None = None
+
+
+class Publisher:
+    """Takes one release to one namespace."""
+
+    def __init__(self, platform: Platform, journal: Journal, reporter: Reporter, waiting: Waiting) -> None:
+        self._platform = platform
+        self._journal = journal
+        self._reporter = reporter
+        self._waiting = waiting
+
+    def publish(self, order: PublishOrder) -> Published:
+        """Publish a release, or finish what an earlier call began.
+
+        Raises the errors of ``toolchain.publish.client.errors``, each with the server's reasons,
+        ``DeploymentFailed`` and ``StillUnderWay``. After any of them the same call goes on.
+        """
+        published = self._stored_and_confirmed(order)
+        return self._deployed(order, published) if order.deploy else published
+
+    def _stored_and_confirmed(self, order: PublishOrder) -> Published:
+        for attempt in range(_ROUNDS):
+            try:
+                return self._round(order, attempt)
+            except _StartAnew as reason:
+                self._journal.forget(self._place(order.packed))
+                last = reason
+        raise last.error
+
+    def _round(self, order: PublishOrder, attempt: int) -> Published:
+        packed = order.packed
+        entry = self._announced(order, attempt)
+        if entry.stage == CONFIRMED:
+            return Published(entry.plugin_id or plugin_id(packed), True, False, None)
+        entry = self._uploaded(packed, entry)
+        confirmation, sent = self._confirmed(order, entry)
+        found = confirmation.plugin_id or plugin_id(packed)
+        done = Entry(packed.reading.archive_sha256, CONFIRMED, plugin_id=found)
+        self._journal.keep(self._place(packed), done)
+        return Published(found, False, sent, confirmation)
+
+    def _announced(self, order: PublishOrder, attempt: int) -> Entry:
+        """The upload to work on: one that was begun before, a new one, or word that all is done."""
+        packed = order.packed
+        digest = packed.reading.archive_sha256
+        with self._reporter.phase("announce") as phase:
+            known = self._journal.find(self._place(packed))
+            if known is not None and known.archive_sha256 == digest:
+                if known.stage == CONFIRMED and self._is_ours(packed, known.plugin_id):
+                    phase.result = "published before"
+                    return known
+                if known.stage == STORED or (known.stage == BEGUN and known.usable(_now())):
+                    phase.result = "an upload that was begun before"
+                    return known
+            new = NewUpload(
+                packed.name, packed.version, order.description, packed.reading.archive_bytes, digest, attempt
+            )
+            try:
+                upload = self._platform.begin_upload(new)
+            except AlreadyThere as refusal:
+                return self._there_already(packed, refusal)
+            entry = Entry(digest, BEGUN, upload)
+            self._journal.keep(self._place(packed), entry)
+            phase.result = upload.upload_id
+        return entry
+
+    def _there_already(self, packed: PackedPlugin, refusal: AlreadyThere) -> Entry:
+        """The version exists: as this very release, which is well, or as another one, which is not."""
+        if not self._is_ours(packed, plugin_id(packed)):
+            raise refusal
+        done = Entry(packed.reading.archive_sha256, CONFIRMED, plugin_id=plugin_id(packed))
+        self._journal.keep(self._place(packed), done)
+        return done
+
+    def _is_ours(self, packed: PackedPlugin, known: str | None) -> bool:
+        """Whether the server has this very archive under the plugin's name and version.
+
+        Servers with the documented fields tell ``code_hash`` without saying of what; where that is no digest of
+        ours, having confirmed this archive ourselves (``known`` from the journal) is what counts.
+        """
+        try:
+            plugin = self._platform.plugin(known or plugin_id(packed))
+        except NotThere:
+            return False
+        reading = packed.reading
+        ours = {reading.archive_sha256, reading.tar_sha256, reading.files_sha256}
+        told = {digest.removeprefix("sha256:").lower() for digest in _digests(plugin)}
+        if told & ours:
+            return True
+        entry = self._journal.find(self._place(packed))
+        confirmed = entry is not None and entry.stage == CONFIRMED and entry.archive_sha256 in ours
+        return confirmed and plugin.archive_sha256 is None
+
+    def _uploaded(self, packed: PackedPlugin, entry: Entry) -> Entry:
+        if entry.stage == STORED:
+            return entry
+        upload = entry.upload
+        assert upload is not None, "an entry that was begun has its upload"
+        order = PutOrder(
+            upload.presigned_url,
+            packed.path,
+            packed.reading.archive_sha256,
+            _CONTENT_TYPES[packed.reading.format],
+            upload.upload_headers,
+        )
+        with self._reporter.phase("upload") as phase:
+
+            def progress(sent: int, size: int, seconds: float) -> None:
+                phase.advance(f"{sent / _MEGABYTE:.1f} of {size / _MEGABYTE:.1f} MB{_rate(sent, seconds)}")
+
+            try:
+                stored = put_file(order, self._platform.transport.connection, progress, self._waiting.sleep)
+            except UploadExpired as reason:
+                raise _StartAnew(reason) from reason
+            done = f"{stored.bytes / _MEGABYTE:.1f} MB{_rate(stored.bytes, stored.seconds)}"
+            phase.result = "there already" if stored.was_there else done
+        entry = replace(entry, stage=STORED, etag=stored.etag)
+        self._journal.keep(self._place(packed), entry)
+        return entry
+
+    def _confirmed(self, order: PublishOrder, entry: Entry) -> tuple[Confirmation, bool]:
+        upload = entry.upload
+        assert upload is not None, "an entry that was stored has its upload"
+        claims: dict[str, Any] = {"file_size_bytes": order.packed.reading.archive_bytes}
+        claims |= {"etag": entry.etag} if entry.etag else {}
+        takes_record = "record" in upload.accepts
+        if takes_record:
+            claims["record"] = record_document(order.record.read_bytes())
+        with self._reporter.phase("confirm") as phase:
+            confirmation = self._judged(order.packed, upload.upload_id, claims, repeat=takes_record)
+            phase.result = confirmation.validation_status or "accepted"
+        return confirmation, takes_record
+
+    def _judged(
+        self, packed: PackedPlugin, upload_id: str, claims: dict[str, Any], *, repeat: bool
+    ) -> Confirmation:
+        """The server's judgement, waited for; ``repeat`` where confirming twice is confirming once."""
+        looks = _Looks(self._waiting)
+        while True:
+            try:
+                confirmation = self._platform.confirm(upload_id, claims, repeat=repeat)
+            except ServerUnavailable:
+                # It may have been done before the connection broke: only the server knows.
+                found = self._found_afterwards(packed)
+                if found is None:
+                    raise
+                return found
+            except (NotThere, PluginRefused) as reason:
+                found = self._found_afterwards(packed)
+                if found is not None:
+                    return found
+                raise _StartAnew(reason) from reason
+            if confirmation.refused:
+                self._journal.forget(self._place(packed))
+                raise _refused(confirmation)
+            if not confirmation.pending:
+                return confirmation
+            if not repeat:
+                return self._watched(packed, confirmation)
+            looks.wait("the server still verifies the plugin", upload_id)
+
+    def _watched(self, packed: PackedPlugin, confirmation: Confirmation) -> Confirmation:
+        """Look at the plugin until the server has judged it, where the documented endpoints are all there is."""
+        looks = _Looks(self._waiting)
+        found = confirmation.plugin_id or plugin_id(packed)
+        while True:
+            try:
+                status = self._platform.plugin(found).validation_status
+            except NotThere:
+                status = "pending"
+            if status == "failed":
+                raise _refused(confirmation)
+            if status != "pending":
+                return confirmation.model_copy(update={"validation_status": status, "plugin_id": found})
+            looks.wait("the server still validates the plugin", found)
+
+    def _found_afterwards(self, packed: PackedPlugin) -> Confirmation | None:
+        try:
+            plugin = self._platform.plugin(plugin_id(packed))
+        except (NotThere, ServerRefused, ServerUnavailable):
+            return None
+        digests = {packed.reading.archive_sha256, packed.reading.tar_sha256}
+        told = _digests(plugin)
+        if plugin.archive_sha256 is not None and not told & digests:
+            return None
+        return Confirmation(
+            plugin_id=plugin.plugin_id, validation_status=plugin.validation_status, feature_uri=plugin.feature_uri
+        )
+
+    def _deployed(self, order: PublishOrder, published: Published) -> Published:
+        batch_only = not any(member.name == "realtime.py" for member in order.packed.reading.members)
+        with self._reporter.phase("deploy") as phase:
+            try:
+                deployment = self._platform.deploy(published.plugin_id, batch_only=batch_only)
+            except ServerRefused as refusal:
+                raise _not_deployed(published, refusal) from refusal
+            phase.result = deployment.status
+        published = replace(published, deployment=deployment)
+        if not order.wait or deployment.status in {"deployed", "batch_only"}:
+            return published
+        with self._reporter.phase("status") as phase:
+            status = wait_for_deployment(self._platform, published.plugin_id, self._waiting, phase.advance)
+            phase.result = status.status
+        return replace(published, status=status)
+
+    def _place(self, packed: PackedPlugin) -> Place:
+        base = self._platform.transport.connection.base_url
+        return Place(base, self._platform.namespace, packed.name, packed.version)
+
+
+class _StartAnew(Exception):
+    """An upload that was begun cannot be finished; a new one can."""
+
+    def __init__(self, error: MixpeekError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Looks:
+    """Waits between two looks, longer each time, and gives up when the time is over."""
+
+    def __init__(self, waiting: Waiting) -> None:
+        self._waiting = waiting
+        self._ends = time.monotonic() + waiting.timeout
+        self._step = waiting.first
+
+    def wait(self, what: str, where: str) -> None:
+        if time.monotonic() + self._step > self._ends:
+            remedy = "run the same command again, or `mixpeek plugin status --wait`: nothing is lost"
+            raise StillUnderWay(f"{what} after {self._waiting.timeout:g} s", where=where, remedy=remedy)
+        self._waiting.sleep(self._step)
+        self._step = min(self._waiting.longest, self._step * 1.5)
+
+
+def wait_for_deployment(
+    platform: Platform, plugin: str, waiting: Waiting, advance: Callable[[str], None]
+) -> DeploymentStatus:
+    """Look until a deployment has ended. Raises ``DeploymentFailed`` with the reason, and ``StillUnderWay``."""
+    looks = _Looks(waiting)
+    while True:
+        status = platform.status(plugin)
+        if status.status == "failed":
+            raise DeploymentFailed(
+                f"the deployment failed: {status.error or status.message or 'the server gives no reason'}",
+                where=plugin,
+                remedy="mend what it names, raise the version and publish again",
+            )
+        if status.ended:
+            return status
+        advance(status.status)
+        looks.wait(f"the deployment is {status.status}", plugin)
+
+
+def plugin_id(packed: PackedPlugin) -> str:
+    """The id that the platform gives: name and version, dots as underscores."""
+    return f"{packed.name}_{packed.version.replace('.', '_')}"
+
+
+def _refused(confirmation: Confirmation) -> PluginRefused:
+    reasons = [Reason(str(text)) for text in confirmation.validation_errors]
+    if not reasons and confirmation.message:
+        reasons = [Reason(confirmation.message)]
+    where = confirmation.upload_id or confirmation.plugin_id or "confirm"
+    return PluginRefused("the server refuses the plugin", where=where, remedy=remedy_for(reasons), reasons=reasons)
+
+
+def _not_deployed(published: Published, refusal: ServerRefused) -> DeploymentFailed:
+    return DeploymentFailed(
+        f"published, but not deployed: {refusal.message}",
+        where=published.plugin_id,
+        remedy=f"{refusal.remedy}; then `mixpeek plugin deploy {published.plugin_id}`",
+    )
+
+
+def _digests(plugin: Plugin) -> set[str]:
+    told = (plugin.archive_sha256, plugin.tar_sha256, plugin.code_hash)
+    return {digest for digest in told if digest}
+
+
+def _rate(size: int, seconds: float) -> str:
+    return f" ({size / seconds / _MEGABYTE:.0f} MB/s)" if seconds > 0.01 else ""
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,0 +1,1 @@
+"""The record of a release: signed statements on one archive, in one file beside it."""
