@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check install system-demo system-test clean
+.PHONY: demo test check soak install system-demo system-test clean
 
 demo: system-demo install  ## build, isolate and test a real plugin: 1,000+ rows through a real model
 	@echo "mixpeek plugin test --sandbox --path examples/text_embedder"
@@ -19,6 +19,9 @@ check: $(VENV)/.development  ## the gates alone: style, types, arrows
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+soak: system-test $(VENV)/.development  ## 200 sandboxes in a row and 8 at once: nothing may be left, nothing may grow
+	$(BIN)/python -m benchmarks.soak
 
 install: $(VENV)/.installed
 

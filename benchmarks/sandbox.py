@@ -82,13 +82,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--megabytes", type=int, default=100)
     options = parser.parse_args()
-    with _bench() as bench:
-        _report_latency(bench, options.rounds)
-        _report_batches(bench, options.rounds, options.megabytes)
+    with bench() as place:
+        _report_latency(place, options.rounds)
+        _report_batches(place, options.rounds, options.megabytes)
 
 
 @contextmanager
-def _bench() -> Iterator[Bench]:
+def bench() -> Iterator[Bench]:
+    """The default policy, and the image of a plugin that standardises every numeric column."""
     engine = connect()
     with tempfile.TemporaryDirectory() as folder:
         files = {"__init__.py": "", "manifest.py": MANIFEST, "pipeline.py": PIPELINE}
@@ -100,13 +101,13 @@ def _bench() -> Iterator[Bench]:
     engine.close()
 
 
-def _report_latency(bench: Bench, rounds: int) -> None:
+def _report_latency(place: Bench, rounds: int) -> None:
     ways: dict[str, Callable[[], float]] = {
-        "session: start to verdict": lambda: _timed(lambda: _session(bench)),
-        "docker run, same flags, same command": lambda: _timed(lambda: _docker_run(bench, confined=True)),
-        "docker run, no flags, same command": lambda: _timed(lambda: _docker_run(bench, confined=False)),
-        "pre-warmed job: hand-over to answer": lambda: _prewarmed(bench)[0],
-        "pre-warmed job: hand-over to verdict": lambda: _prewarmed(bench)[1],
+        "session: start to verdict": lambda: _timed(lambda: _session(place)),
+        "docker run, same flags, same command": lambda: _timed(lambda: _docker_run(place, confined=True)),
+        "docker run, no flags, same command": lambda: _timed(lambda: _docker_run(place, confined=False)),
+        "pre-warmed job: hand-over to answer": lambda: _prewarmed(place)[0],
+        "pre-warmed job: hand-over to verdict": lambda: _prewarmed(place)[1],
     }
     medians = _interleaved(ways, rounds)
     for way, seconds in medians.items():
@@ -116,7 +117,7 @@ def _report_latency(bench: Bench, rounds: int) -> None:
         print(f"{session / medians[way]:9.2f} x   session / {way}")
 
 
-def _report_batches(bench: Bench, rounds: int, megabytes: int) -> None:
+def _report_batches(place: Bench, rounds: int, megabytes: int) -> None:
     """A frame of eight float columns in pieces of 65,536 rows, through both."""
     rows = (megabytes << 20) // 64
     numbers = np.random.default_rng(0).normal(size=(8, rows))
@@ -124,7 +125,7 @@ def _report_batches(bench: Bench, rounds: int, megabytes: int) -> None:
     pieces = [frame.slice(start, _ROWS) for start in range(0, rows, _ROWS)]
     namespace: dict[str, Any] = {}
     exec(PIPELINE, namespace)  # our own text, above
-    with Batches(bench.engine, bench.image, bench.policy, BatchJob(_NAME, plugin_directory(_NAME))) as batches:
+    with Batches(place.engine, place.image, place.policy, BatchJob(_NAME, plugin_directory(_NAME))) as batches:
         expected, got = _here(namespace["ZScore"], pieces), [result.table for result in batches.run(pieces)]
         assert pa.concat_tables(got).equals(pa.concat_tables(expected))
         ways: dict[str, Callable[[], float]] = {
@@ -145,21 +146,21 @@ def _here(service: type, pieces: list[pa.Table]) -> list[pa.Table]:
     return [executor.run(steps, piece).table for piece in pieces]
 
 
-def _session(bench: Bench) -> None:
-    with Session(bench.engine, bench.image, bench.policy) as session:
-        outcome = session.run(bench.job)
+def _session(place: Bench) -> None:
+    with Session(place.engine, place.image, place.policy) as session:
+        outcome = session.run(place.job)
     assert outcome.transcript.done, outcome.reason
 
 
-def _prewarmed(bench: Bench) -> tuple[float, float]:
+def _prewarmed(place: Bench) -> tuple[float, float]:
     """Seconds until everything is answered, and until the engine has said how the container ended."""
-    with Session(bench.engine, bench.image, bench.policy) as session:
+    with Session(place.engine, place.image, place.policy) as session:
         time.sleep(_WARM_SECONDS)
-        job = bench.job
-        listener = Listener(bench.policy, job.stages, lambda _stage: None)
+        job = place.job
+        listener = Listener(place.policy, job.stages, lambda _stage: None)
         deadline = time.monotonic() + 60
         began = time.perf_counter()
-        session.send(job.message(bench.policy), deadline)
+        session.send(job.message(place.policy), deadline)
         session.listen(listener, deadline, lambda: listener.transcript.done)
         answered = time.perf_counter() - began
         outcome = session.conclude(listener, timed_out=False, violation=None)
@@ -168,14 +169,14 @@ def _prewarmed(bench: Bench) -> tuple[float, float]:
     return answered, concluded
 
 
-def _docker_run(bench: Bench, *, confined: bool) -> None:
-    api = bench.engine.client.api
+def _docker_run(place: Bench, *, confined: bool) -> None:
+    api = place.engine.client.api
     request = container_request(
-        bench.policy,
-        image=bench.image,
-        command=guest_command(bench.policy),
+        place.policy,
+        image=place.image,
+        command=guest_command(place.policy),
         labels={},
-        dialect=dialect_for(bench.engine, bench.policy),
+        dialect=dialect_for(place.engine, place.policy),
     )
     if not confined:
         # A private engine of ours has no bridge to connect a container to; all else is the engine's default.
@@ -183,10 +184,10 @@ def _docker_run(bench: Bench, *, confined: bool) -> None:
         request["Cmd"] = guest_command(Policy(watch="nothing"))
     container = api.create_container_from_config(request)["Id"]  # type: ignore[no-untyped-call]
     try:
-        stream = AttachedStream(bench.engine, container)
+        stream = AttachedStream(place.engine, container)
         api.start(container)
         deadline = time.monotonic() + 60
-        stream.send(encode(bench.job.message(bench.policy)), deadline)
+        stream.send(encode(place.job.message(place.policy)), deadline)
         heard = b"".join(data for is_stdout, data in stream.chunks(deadline) if is_stdout)
         status = api.wait(container)["StatusCode"]
         stream.close()

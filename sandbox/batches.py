@@ -101,7 +101,7 @@ class Batches:
         self._session = Session(engine, image, policy, self._exchange)
         self._policy = policy
         self._job = job
-        self._listener = _BatchListener(policy)
+        self._listener = BatchListener(policy)
         self._stack = ExitStack()
         self._free: list[int] = []  # slots that the host may write
         self._under_way: deque[tuple[int, int | None]] = deque()  # numbers of batches and their slots
@@ -276,7 +276,7 @@ class _Answer:
     problem: dict[str, Any] | None
 
 
-class _BatchListener(Listener):
+class BatchListener(Listener):
     """Takes the messages of a stage that answers batch after batch.
 
     ``shared`` is whether it uses shared memory, ``None`` before it says so.

@@ -6,6 +6,7 @@ Forking a process that has pandas loaded costs milliseconds where a new interpre
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ _WARM = (
     "engine.executors.local",
     "sandbox.guest.stages.samples",
     "sandbox.guest.stages.realtime",
+    "sandbox.guest.trace.hook",
 )
 
 
@@ -69,6 +71,9 @@ def _warm_up() -> None:
     for name in _WARM:
         with suppress(Exception):  # what is wrong shows, explained, in the stage that needs it
             import_module(name)
+    # What is there now stays: a collection in a stage would otherwise touch, and so copy, every page of it.
+    gc.collect()
+    gc.freeze()
 
 
 def _run_stage(request: dict[str, Any], output: int, results: int, claims: int, *handed: int) -> None:

@@ -256,12 +256,7 @@ except OSError:
         ("forgery", "told"),
         [
             ("answer | {'length': 1 << 40}", "outside"),
-            ("answer | {'length': -1}", "outside"),
-            ("answer | {'slot': 99}", "another batch"),
             ("answer | {'number': 99}", "another batch"),
-            ("answer | {'length': answer['length'] - 900}", "no batch of ours"),
-            ("answer | {'length': 0}", "no batch of ours"),
-            ("answer | {'number': 'one'}", "protocol"),
             ("{}", "protocol"),
         ],
     )
@@ -281,8 +276,7 @@ except OSError:
             list(batches.run([table()]))
         assert told in failure.value.message + failure.value.outcome.reason
 
-    @pytest.mark.parametrize("written", ["os.urandom(1 << 16)", "b'\\xff' * (1 << 16)", "bytes(1 << 16)"])
-    def test_bytes_that_are_no_table(self, opened, plugin, written):
+    def test_bytes_that_are_no_table(self, opened, plugin):
         """Written over the answer by the stage's own writer, patched, so that the length stays right."""
         processor(plugin, "pass")
         plugin.write(
@@ -291,35 +285,25 @@ except OSError:
             + "\nimport os, sandbox.guest.stages.batches as stage\nwrite = stage._Memory.write\n"
             + "def spoil(self, slot, table):\n"
             + "    length = write(self, slot, table)\n"
-            + f"    self._outgoing[slot * self._bytes : slot * self._bytes + (1 << 16)] = {written}\n"
+            + "    self._outgoing[slot * self._bytes : slot * self._bytes + (1 << 16)] = os.urandom(1 << 16)\n"
             + "    return length\n"
             + "stage._Memory.write = spoil\n",
         )
         with opened() as batches, pytest.raises(BatchFailed, match="no batch of ours"):
             list(batches.run([table()]))
 
-    @pytest.mark.parametrize(
-        "made",
-        [
-            # Offsets that point outside their data, and lengths beyond their buffers, as Arrow itself writes them.
-            "pa.Array.from_buffers(pa.string(), 2, [None, *map(pa.py_buffer, (bytes(4) + b'\\xff' * 8, b'x'))])",
-            "pa.Array.from_buffers(pa.int64(), 2, [None, pa.py_buffer(b'\\0' * 8)])",
-            "pa.DictionaryArray.from_arrays(pa.array([0, 99], pa.int32()), pa.array(['a']), safe=False)",
-            "pa.nulls(1 << 40)",
-        ],
-        ids=["offsets", "short", "dictionary", "rows"],
-    )
-    def test_a_table_that_reaches_beyond_its_bytes(self, opened, plugin, made):
+    def test_a_table_that_reaches_beyond_its_bytes(self, opened, plugin):
+        """The other ways in which a table may lie are tried on the reader itself, in the unit tests."""
         processor(plugin, "pass")
         plugin.write(
             "manifest.py",
             (plugin.root / "manifest.py").read_text()
             + "\nimport pyarrow as pa, sandbox.guest.stages.batches as stage\nwrite = stage._Memory.write\n"
-            + "def spoil(self, slot, table):\n"
-            + f"    return write(self, slot, pa.table({{'column': {made}}}))\n"
-            + "stage._Memory.write = spoil\n",
+            + "indices, words = pa.array([0, 99], pa.int32()), pa.array(['a'])\n"
+            + "lie = pa.table({'word': pa.DictionaryArray.from_arrays(indices, words, safe=False)})\n"
+            + "stage._Memory.write = lambda self, slot, table: write(self, slot, lie)\n",
         )
-        with opened() as batches, pytest.raises(BatchFailed):
+        with opened() as batches, pytest.raises(BatchFailed, match="no batch of ours"):
             list(batches.run([table()]))
 
     def test_one_that_writes_while_the_host_reads(self, opened, plugin):

@@ -5,10 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from sandbox.batches import Batches, BatchJob
+from sandbox.outcome import Ending
+from sandbox.policy import Policy
+from toolchain.core.containers import ConnectOptions, connect
+from toolchain.core.image_layout import plugin_directory
 from toolchain.plugin.scaffold import ScaffoldRequest, create_plugin
 
 pytestmark = pytest.mark.engine
@@ -65,6 +72,20 @@ def test_a_failing_plugin_fails_on_podman(environment, plugin, report):
     failing.unlink()
     assert done.returncode == 1
     assert [finding["rule"] for finding in json.loads(done.stdout)["findings"]] == ["tests.failed"]
+
+
+def test_batches_share_memory_with_podman(environment, plugin, report):
+    options = ConnectOptions(environment=environment, preferred="podman")
+    job = BatchJob("on_podman", plugin_directory("on_podman"))
+    table = pa.table({"text": ["some words"] * 100})
+    with closing(connect(options)) as engine:
+        assert engine.kind == "podman"
+        with Batches(engine, report["data"]["evidence"]["image"]["id"], Policy(), job) as batches:
+            results = list(batches.run([table] * 5))
+            assert batches.shares_memory
+            assert batches.finish().ending is Ending.COMPLETED
+    assert {result.table.num_rows for result in results} == {100}
+    assert "on_podman_embedding" in results[0].table.column_names
 
 
 def test_nothing_is_left_on_podman(environment, report):

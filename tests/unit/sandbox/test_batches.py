@@ -1,0 +1,73 @@
+"""What a guest says of a batch is checked before it is used."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox.batches import BatchListener
+from sandbox.policy import Policy
+from sandbox.protocol import Message, encode
+from toolchain.core.errors import ProtocolViolation
+
+ANSWER = {
+    "number": 1,
+    "slot": 0,
+    "length": 10,
+    "seconds": 0.5,
+    "kept": False,
+    "set_aside": [{"row": 3, "step": "S", "message": "no"}],
+    "problems": [],
+}
+
+
+@pytest.fixture
+def listener():
+    made = BatchListener(Policy())
+    made.feed(encode(Message("started", {"stage": "batches"})))
+    return made
+
+
+@pytest.fixture
+def ready(listener):
+    listener.feed(encode(Message("ready", {"shared": True})))
+    return listener
+
+
+def test_an_answer(ready):
+    ready.feed(encode(Message("batch", ANSWER)))
+    (answer,) = ready.answers
+    assert (answer.number, answer.slot, answer.length, answer.set_aside[0].row) == (1, 0, 10, 3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": "1"},
+        {"number": True},
+        {"slot": 1.5},
+        {"length": None},
+        {"seconds": "soon"},
+        {"set_aside": [{"row": 1}]},
+        {"set_aside": {}},
+        {"problems": ["no"]},
+        {"problems": None},
+    ],
+)
+def test_an_answer_of_another_shape(ready, change):
+    with pytest.raises(ProtocolViolation):
+        ready.feed(encode(Message("batch", {**ANSWER, **change})))
+
+
+def test_an_answer_before_the_stage_is_ready(listener):
+    with pytest.raises(ProtocolViolation):
+        listener.feed(encode(Message("batch", ANSWER)))
+
+
+def test_more_answers_than_were_asked_for(ready):
+    with pytest.raises(ProtocolViolation):
+        ready.feed(encode(Message("batch", ANSWER)) * 3)
+
+
+def test_ready_twice(ready):
+    with pytest.raises(ProtocolViolation):
+        ready.feed(encode(Message("ready", {"shared": True})))
