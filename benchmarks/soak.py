@@ -33,7 +33,7 @@ GROWTH = 1.05
 
 @dataclass(frozen=True)
 class Traces:
-    """Everything that a session could leave: ids and names in the engine, files, processes, threads, descriptors."""
+    """All that a session could leave: ids and names in the engine, files, processes, threads, descriptors."""
 
     containers: frozenset[str]
     volumes: frozenset[str]
