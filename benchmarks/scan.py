@@ -1,49 +1,96 @@
-"""Scan speed: files and lines a second, ours beside bandit and ruff's S rules.
+"""The scan's speed beside its peers, on a large honest package and on a ten-file plugin.
 
-python -m benchmarks.scan FOLDER [FOLDER ...]
+    python -m benchmarks.scan [--rounds 3] [FOLDER ...]
+
+Every contender is a whole process, start included, on the same folder; the rounds alternate between them.
+``evaluator`` is our scan without bandit, ``unchanged`` the scan answered from its cache. hexora is measured
+where it is installed (``pip install hexora``); it and ruff's S rules look for less, bandit for other things as
+well. Figures are medians: read the ratios, not the seconds.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import os
+import shutil
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
-from toolchain.scan import ScanOptions, scan
+import click
+
+_EVALUATOR = (
+    "import sys; from pathlib import Path; from toolchain.scan import ScanOptions, scan;"
+    "scan(Path(sys.argv[1]), ScanOptions(use_bandit=False))"
+)
 
 
-def main() -> None:
-    """Print one line for each tool and folder."""
-    for folder in map(Path, sys.argv[1:]):
-        files = list(folder.rglob("*.py"))
-        lines = sum(path.read_bytes().count(b"\n") for path in files)
-        print(f"{folder}: {len(files)} files, {lines} lines")
-        for label, work in _tools(folder):
-            _measure(label, len(files), lines, work)
+@click.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
+def main(rounds: int, folders: tuple[Path, ...]) -> None:
+    """Print a table for each folder [default: the installed pandas and the example plugin]."""
+    for folder in folders or (_package("pandas"), Path(__file__).parents[1] / "examples" / "text_embedder"):
+        with tempfile.TemporaryDirectory(prefix="mixpeek-benchmark-") as places:
+            _report(folder, _measured(folder, rounds, Path(places)))
 
 
-def _tools(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    yield "mixpeek, evaluator alone", partial(scan, folder, ScanOptions(use_bandit=False))
-    yield "mixpeek with bandit", partial(scan, folder, ScanOptions())
-    ruff = ["ruff", "check", "--select", "S", "--isolated", "--no-cache", "-q"]
-    yield "ruff S", partial(_run, [sys.executable, "-m", *ruff, str(folder)])
-    if importlib.util.find_spec("bandit") is not None:
-        yield "bandit -r", partial(_run, [sys.executable, "-m", "bandit", "-q", "-r", str(folder)])
+def _package(name: str) -> Path:
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
 
 
-def _run(argv: list[str]) -> object:
-    return subprocess.run(argv, capture_output=True, check=False)
+def _contenders(folder: Path) -> dict[str, list[str]]:
+    python = [sys.executable, "-m"]
+    ours = [*python, "toolchain.cli.main", "plugin", "scan", str(folder)]
+    found = {
+        "mixpeek": [*ours, "--no-cache"],
+        "evaluator": [sys.executable, "-c", _EVALUATOR, str(folder)],
+        "unchanged": ours,
+        "bandit -r": [*python, "bandit", "-q", "-r", str(folder)],
+        "ruff S": [*python, "ruff", "check", "--select", "S", "--isolated", "--no-cache", "-q", str(folder)],
+    }
+    beside = Path(sys.executable).with_name("hexora")
+    hexora = str(beside) if beside.exists() else shutil.which("hexora")
+    return {**found, "hexora": [hexora, "audit", str(folder)]} if hexora else found
 
 
-def _measure(label: str, files: int, lines: int, work: Callable[[], object]) -> None:
-    started = time.monotonic()
-    work()
-    seconds = time.monotonic() - started
-    print(f"  {label:26} {seconds:7.2f} s  {files / seconds:8.0f} files/s  {lines / seconds:10.0f} lines/s")
+def _measured(folder: Path, rounds: int, places: Path) -> dict[str, list[float]]:
+    environment = {**os.environ, "MIXPEEK_CACHE_DIR": str(places / "c"), "MIXPEEK_STATE_DIR": str(places / "s")}
+    contenders = _contenders(folder)
+    _run(contenders["unchanged"], environment)  # fills the cache
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, argv in contenders.items():
+            times[name].append(_run(argv, environment))
+    return times
+
+
+def _run(argv: list[str], environment: dict[str, str]) -> float:
+    started = time.perf_counter()
+    done = subprocess.run(argv, env=environment, capture_output=True, check=False)
+    seconds = time.perf_counter() - started
+    if done.returncode not in {0, 1}:  # 1: it found something
+        raise click.ClickException(f"{argv[:4]} left with {done.returncode}: {done.stderr.decode()[-500:]}")
+    return seconds
+
+
+def _report(folder: Path, times: dict[str, list[float]]) -> None:
+    sources = [path.read_bytes() for path in folder.rglob("*.py")]
+    files, lines = len(sources), sum(source.count(b"\n") for source in sources)
+    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
+    print(f"{folder.name}: {files:,} files, {lines:,} lines of Python")
+    for name, seconds in medians.items():
+        ratio = medians["bandit -r"] / seconds
+        print(
+            f"  {name:10} {seconds:8.2f} s {files / seconds:9,.0f} files/s {lines / seconds:11,.0f} lines/s"
+            f" {ratio:7.1f} x bandit"
+        )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def _open_below(root: Path, name: str) -> int:
 
 def write_whole(file: Path, data: bytes) -> None:
     """Write a file that the user named, whole or not at all. Raises ``UsageFault`` when that cannot be done."""
-    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    partial = file.with_name(f".{file.name}.{os.urandom(4).hex()}")
     try:
         partial.write_bytes(data)
         partial.replace(file)

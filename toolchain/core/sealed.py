@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import secrets
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ class SealedPlace:
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._make_key()
-            temporary = self.folder / f".{name}.{secrets.token_hex(4)}"
+            temporary = self.folder / f".{name}.{os.urandom(4).hex()}"
             temporary.write_bytes(self._seal(name, payload) + b"\n" + payload)
             temporary.replace(self._path(name))
 
@@ -61,4 +60,4 @@ class SealedPlace:
         with suppress(FileExistsError):
             handle = os.open(self.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as stream:
-                stream.write(secrets.token_bytes(_KEY_BYTES))
+                stream.write(os.urandom(_KEY_BYTES))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from toolchain import __version__
@@ -74,19 +76,30 @@ def _judge(gathered: Gathered, options: ScanOptions) -> Verdict:
 
 def _tools(options: ScanOptions) -> list[object]:
     """Everything but content and rules that decides a verdict: no result outlives the code that found it."""
-    folder = Path(__file__).parent
-    sources = sorted(folder.rglob("*.py"))
-    ours = [[path.name, (status := path.stat()).st_size, status.st_mtime_ns] for path in sources]
-    beside = _bandit_version() if options.use_bandit else None
+    ours = sorted(_sources(Path(__file__).parent))
+    beside = _installed_bandit() if options.use_bandit else None
     return [__version__, list(sys.version_info[:3]), ours, beside, repr(options.limits)]
 
 
-def _bandit_version() -> str:
-    """bandit's version. Raises ``InternalFault`` without it: half a scan must not look like a whole one."""
-    try:
-        return version("bandit")
-    except PackageNotFoundError:
+def _sources(folder: Path) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            if entry.is_dir():
+                yield from _sources(Path(entry.path))
+            elif entry.name.endswith(".py"):
+                status = entry.stat()
+                yield (entry.path, status.st_size, status.st_mtime_ns)
+
+
+def _installed_bandit() -> list[object]:
+    """Which bandit this is: asking for its version would read the metadata of every package, which takes longer.
+
+    Raises ``InternalFault`` without it: half a scan must not look like a whole one.
+    """
+    found = find_spec("bandit")
+    if found is None or found.origin is None:
         raise InternalFault(
             "bandit, which a scan runs beside its own evaluator, is not installed",
             remedy="install mixpeek with its dependencies: pip install --force-reinstall mixpeek",
-        ) from None
+        )
+    return [found.origin, Path(found.origin).stat().st_mtime_ns]

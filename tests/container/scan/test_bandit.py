@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -79,10 +78,7 @@ def test_one_construct_is_one_finding_with_both_sources(tmp_path: Path) -> None:
 
 
 def test_a_scan_without_it_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> str:
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr("toolchain.scan.scanner.version", missing)
+    monkeypatch.setattr("toolchain.scan.scanner.find_spec", lambda _name: None)
     (tmp_path / "a.py").write_text("x = 1\n")
     with pytest.raises(InternalFault, match="bandit"):
         scan(tmp_path)

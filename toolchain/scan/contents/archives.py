@@ -16,15 +16,11 @@ _ZIP_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # others m
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 
 
-def unpack(entry: Entry, reading: Reading, *, depth: int = 1, top: bool = False) -> Iterator[Entry] | None:
-    """The members of an archive and of the archives in it; ``None`` when the entry is none."""
+def members(entry: Entry, reading: Reading, *, depth: int = 1, top: bool = False) -> Iterator[Entry]:
+    """The members of an archive and of the archives in it; nothing when the entry is no archive."""
     kind = archive_kind(entry.data)
     if kind is None:
-        return None
-    return _members(entry, kind, reading, depth=depth, top=top)
-
-
-def _members(entry: Entry, kind: str, reading: Reading, *, depth: int, top: bool) -> Iterator[Entry]:
+        return
     if depth > reading.limits.nesting + 1:
         reading.problem("limit.nesting", "archives nested deeper than a scan follows", entry.name)
         return
@@ -33,7 +29,7 @@ def _members(entry: Entry, kind: str, reading: Reading, *, depth: int, top: bool
         for name, data in _read(entry, kind, prefix, reading):
             inner = reading.admit(prefix + name, data)
             yield inner
-            yield from unpack(inner, reading, depth=depth + 1) or ()
+            yield from members(inner, reading, depth=depth + 1)
     except TooLarge:
         reading.problem("limit.archive", "unpacks to more than a scan reads", entry.name)
     except (Exhausted, GeneratorExit):

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-import pickletools
 import re
-import zlib
 from itertools import islice
 
 _HEAD = 1 << 16
@@ -71,10 +69,8 @@ _TEXT_KINDS = (
     ((".sh", ".bash", ".zsh", ".bat", ".cmd", ".ps1"), "shell script"),
     ((".pyx", ".pxd", ".pxi", ".c", ".cpp", ".cc", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".rs"), "native source"),
 )
-_LIKE_PYTHON = re.compile(
-    rb"^[ \t]*(?:import \w|from [\w.]+ import |def \w+\(|class \w+|@\w|exec\(|eval\(|__import__|[\w.]+\()",
-    re.MULTILINE,
-)
+# A program that does anything a policy asks about holds one of these.
+_PROGRAM_WORDS = (b"import", b"exec", b"eval", b"compile", b"getattr", b"globals", b"__", b"open(")
 _SHELL = re.compile(rb"#!.*\b(?:ba|da|z|k|c|fi)?sh\b")
 _PYTHON = re.compile(rb"#!.*python")
 _TEXT_PICKLE = re.compile(rb"(?:^|\n|.)[ci(][\w.]{1,200}\n[\w.]{1,200}\n|\x93")
@@ -135,8 +131,22 @@ def is_text(data: bytes) -> bool:
 
 
 def looks_like_python(data: bytes) -> bool:
-    """Whether any line of a text could be one of a program; the parser has the last word."""
-    return _LIKE_PYTHON.search(data) is not None
+    """Whether a text could be a program that does something; the parser has the last word."""
+    return any(word in data for word in _PROGRAM_WORDS) and not _is_json(data)
+
+
+def _is_json(data: bytes) -> bool:
+    """Whether a text is a JSON value, or one on each line: Python would parse it as well, for nothing."""
+    if data.lstrip()[:1] not in {b"{", b"["}:
+        return False
+    for texts in ([data], data.splitlines()):
+        try:
+            for text in texts:
+                json.loads(text or b"0")
+        except (ValueError, RecursionError):
+            continue
+        return True
+    return False
 
 
 def _kind_that_runs(last: str, data: bytes) -> str | None:
@@ -174,6 +184,8 @@ def _is_text_pickle(data: bytes) -> bool:
     """A pickle of protocol 0 or 1 is text that ends in a dot; only one that imports something matters here."""
     if data.rstrip()[-1:] != b"." or len(data) > _HEAD * 16 or not _TEXT_PICKLE.search(data):
         return False
+    import pickletools  # only for the few texts that come this far
+
     try:
         last = None
         for opcode, _argument, _position in islice(pickletools.genops(io.BytesIO(data)), 100_000):
@@ -186,6 +198,8 @@ def _is_text_pickle(data: bytes) -> bool:
 def _is_zlib(data: bytes) -> bool:
     if data[:1] != b"\x78" or data[1:2] not in {b"\x01", b"\x5e", b"\x9c", b"\xda"}:
         return False
+    import zlib
+
     try:
         return bool(zlib.decompressobj().decompress(data[:4096], 64))
     except zlib.error:

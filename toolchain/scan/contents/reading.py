@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from toolchain.core.errors import UsageFault
-from toolchain.scan.contents.archives import unpack
+from toolchain.scan.contents.kinds import archive_kind
 from toolchain.scan.contents.left_out import LeftOut
 from toolchain.scan.contents.model import Entry, Exhausted, Reading
 
@@ -41,12 +41,10 @@ def _file(target: Path, reading: Reading) -> Iterator[Entry]:
     data = _bytes(target, target.name, reading)
     if data is None:
         return
-    archive = Entry(target.name, data)
-    members = unpack(archive, reading, top=True)
-    if members is None:
+    if archive_kind(data) is None:
         yield reading.admit(target.name, data)
     else:
-        yield from members
+        yield from _unpacked(Entry(target.name, data), reading, top=True)
 
 
 def _folder(root: Path, reading: Reading) -> Iterator[Entry]:
@@ -62,7 +60,15 @@ def _folder(root: Path, reading: Reading) -> Iterator[Entry]:
         elif (data := _bytes(path, name, reading)) is not None:
             entry = reading.admit(name, data)
             yield entry
-            yield from unpack(entry, reading) or ()
+            yield from _unpacked(entry, reading)
+
+
+def _unpacked(entry: Entry, reading: Reading, *, top: bool = False) -> Iterator[Entry]:
+    if archive_kind(entry.data) is not None:
+        # Imported here: an unchanged plugin without archives is answered without the readers of archives.
+        from toolchain.scan.contents.archives import members
+
+        yield from members(entry, reading, top=top)
 
 
 def _walk(root: Path, reading: Reading) -> Iterator[tuple[Path, int]]:
