@@ -8,29 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from images.faults import EngineDiskFull, RegistryUnreachable
-from toolchain.core.containers.faults import engine_errors
+from toolchain.core.containers.faults import engine_errors, engine_refusal, pull_refusal
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
 
 # An engine is silent while it unpacks: 300 MB took 2 s here, and a slow disk may need a hundred times that.
 _PATIENCE: Final = 900.0
-# What engines say of a registry that they could not reach: Go's words for it, and ours.
-_UNREACHABLE: Final = (
-    "dial tcp",
-    "no such host",
-    "connection refused",
-    "connection reset",
-    "is unreachable",
-    "no route to host",
-    "timeout",
-    "timed out",
-    "awaiting headers",
-    "waiting for connection",
-    "proxyconnect",
-    ": eof",
-    "nothing came for",
-)
 
 
 def inspect_image(engine: ContainerEngine, reference: str) -> dict[str, Any] | None:
@@ -59,7 +42,7 @@ def build_image(engine: ContainerEngine, context: Iterable[bytes], tag: str, **p
     _post(engine, _Call("build", "build an image", {**fixed, **parameters}, context))
     built = inspect_image(engine, tag)
     if built is None:
-        raise _refusal("build an image", "it reports success and has no image")
+        raise engine_refusal("build an image", "it reports success and has no image")
     return built
 
 
@@ -75,13 +58,8 @@ def pull_image(engine: ContainerEngine, reference: str, architecture: str, silen
     parameters = parameters if named else {**parameters, "tag": "latest"}
     try:
         _post(engine, _Call("images/create", "pull an image", parameters, None, silence))
-    except EngineDiskFull:
-        raise
     except EngineRefused as refusal:
-        words = refusal.message.lower()
-        if any(mark in words for mark in _UNREACHABLE):
-            raise RegistryUnreachable(refusal.message, remedy=refusal.remedy) from refusal
-        raise
+        raise pull_refusal(refusal) from refusal
 
 
 def remove_image(engine: ContainerEngine, image: str) -> bool:
@@ -131,13 +109,13 @@ def _post(engine: ContainerEngine, call: _Call) -> None:
         except requests.ReadTimeout:
             if call.patience == _PATIENCE:
                 raise
-            raise _refusal(call.doing, f"nothing came for {call.patience:g} s") from None
+            raise engine_refusal(call.doing, f"nothing came for {call.patience:g} s") from None
     events = list(_events(lines))
     if problem := next((event["error"] for event in events if event.get("error")), None):
-        raise _refusal(call.doing, f"{problem} {_last_words(events)}".strip())
+        raise engine_refusal(call.doing, f"{problem} {_last_words(events)}".strip())
     if response.status_code >= 400:
         text = b" ".join(lines).decode(errors="replace")
-        raise _refusal(call.doing, str(events[0].get("message") or text) if events else text)
+        raise engine_refusal(call.doing, str(events[0].get("message") or text) if events else text)
 
 
 def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -153,16 +131,3 @@ def _last_words(events: list[dict[str, Any]]) -> str:
     said = [str(event["stream"]).strip() for event in events[-30:] if event.get("stream")]
     said = [line for line in said if line and not line.startswith(("Removing intermediate", "--->", "Step "))]
     return f"({' '.join(said)[-200:]})" if said else ""
-
-
-def _refusal(doing: str, words: str) -> EngineRefused:
-    words = " ".join(words.split())
-    if "no space left" in words.lower():
-        return EngineDiskFull(
-            f"could not {doing}: the engine's disk is full",
-            remedy="free some space (`docker system df`) and try again",
-        )
-    return EngineRefused(
-        f"could not {doing}: the engine says: {words[:400]}",
-        remedy="run `mixpeek doctor` to see what this engine can do",
-    )

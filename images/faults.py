@@ -7,25 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from toolchain.core.errors import EngineRefused, MixpeekError
+from toolchain.core.errors import MixpeekError
 
 
 class StoreUnavailable(MixpeekError):
     """The cache directory cannot be written: full, read-only, not ours or nowhere."""
 
     id = "store-unavailable"
-
-
-class EngineDiskFull(EngineRefused):
-    """The engine's own disk is full: no other way of giving it the same bytes helps."""
-
-    id = "engine-disk-full"
-
-
-class RegistryUnreachable(EngineRefused):
-    """The engine could not reach a registry; one that answers with a refusal was reached."""
-
-    id = "registry-unreachable"
 
 
 _REASONS = {

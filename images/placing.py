@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from images.engine_calls import inspect_image, load_archive
-from images.faults import EngineDiskFull
 from images.image_archive import docker_archive, oci_archive
 from images.image_config import RUN_KEYS, ImageConfig
 from images.layout import LABEL_IMAGE
 from images.stepwise import Below, build_stepwise
 from toolchain.core.containers.model import ContainerEngine
-from toolchain.core.errors import EngineRefused
+from toolchain.core.errors import EngineDiskFull, EngineRefused
 
 Route = Literal["present", "partial", "whole", "build"]
 

@@ -9,13 +9,12 @@ from typing import Any, Final
 from images.base.model import Origin
 from images.base.packages import PACKAGES, SUITE, make_rootfs
 from images.engine_calls import inspect_image, pull_image
-from images.faults import RegistryUnreachable
 from images.files import Cache
 from images.image_config import ImageConfig
 from images.placing import Order, place
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_json
-from toolchain.core.errors import EngineRefused, ImageUnavailable
+from toolchain.core.errors import EngineRefused, ImageUnavailable, RegistryUnreachable
 from toolchain.core.reporter import Phase, Reporter
 
 DEFAULT_REFERENCE: Final = "python:3.11-slim-bookworm"

@@ -84,6 +84,18 @@ class EngineRefused(MixpeekError):
     id = "engine-refused"
 
 
+class EngineDiskFull(EngineRefused):
+    """The engine's own disk is full: no other way of giving it the same bytes helps."""
+
+    id = "engine-disk-full"
+
+
+class RegistryUnreachable(EngineRefused):
+    """The engine could not reach a registry; one that answers with a refusal was reached."""
+
+    id = "registry-unreachable"
+
+
 class NetworkUnavailable(MixpeekError):
     """A package or image registry could not be reached, or broke off."""
 

@@ -7,8 +7,15 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from toolchain.core.containers.faults import engine_errors, engine_words
-from toolchain.core.errors import EngineRefused, EngineUnavailable, ExitCode, UsageFault
+from toolchain.core.containers.faults import engine_errors, engine_refusal, engine_words, pull_refusal
+from toolchain.core.errors import (
+    EngineDiskFull,
+    EngineRefused,
+    EngineUnavailable,
+    ExitCode,
+    RegistryUnreachable,
+    UsageFault,
+)
 
 
 def api_error(status: int, explanation: str) -> docker.errors.APIError:
@@ -73,7 +80,6 @@ def test_the_sdk_s_wrapped_first_request_is_an_engine_that_is_gone() -> None:
     ("reason", "words"),
     [
         (api_error(400, "invalid seccomp profile"), "invalid seccomp profile"),
-        (api_error(500, "no space left on device"), "no space left on device"),
         (docker.errors.InvalidVersion("API versions below 1.21 are not supported"), "1.21"),
     ],
 )
@@ -84,6 +90,26 @@ def test_an_engine_that_refuses_is_quoted(reason: Exception, words: str) -> None
     assert "http+docker" not in fault.message
     assert engine_words(fault) == str(getattr(reason, "explanation", reason))
     assert fault.exit_code is ExitCode.COULD_NOT_TELL
+
+
+def test_a_full_disk_has_its_own_error_whoever_says_so() -> None:
+    fault = raised(api_error(500, "write /var/lib: no space left on device"))
+    assert isinstance(fault, EngineDiskFull)
+    assert "docker system df" in fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Get https://registry.test/v2/: dial tcp: lookup registry.test: no such host", RegistryUnreachable),
+        ("pull access denied for x", EngineRefused),
+        ("dial tcp: write: no space left on device", EngineDiskFull),
+    ],
+)
+def test_a_registry_that_was_not_reached_is_told_from_one_that_refused(
+    words: str, kind: type[EngineRefused]
+) -> None:
+    assert type(pull_refusal(engine_refusal("pull an image", words))) is kind
 
 
 @pytest.mark.parametrize(

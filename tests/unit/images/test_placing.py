@@ -5,14 +5,13 @@ import pytest
 from images import placing as subject
 from images import retired as retirement
 from images import stepwise
-from images.faults import EngineDiskFull
 from images.image_config import ImageConfig, Layer, layer_of
 from images.placing import Order, matches, place
 from images.retired import Retired
 from images.routes import RouteMemory
 from images.stepwise import Below
 from toolchain.core.containers.model import ContainerEngine
-from toolchain.core.errors import EngineRefused
+from toolchain.core.errors import EngineDiskFull, EngineRefused
 from toolchain.core.tarball import FileChanged
 
 BASE = Layer("base", "sha256:" + "00" * 32, 1)

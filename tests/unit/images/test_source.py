@@ -5,9 +5,9 @@ import pytest
 from images import engine_calls
 from images.base import source as subject
 from images.base.source import Wanted
-from images.faults import EngineDiskFull, RegistryUnreachable
+from toolchain.core.containers.faults import engine_refusal
 from toolchain.core.containers.model import ContainerEngine
-from toolchain.core.errors import EngineRefused
+from toolchain.core.errors import EngineDiskFull, EngineRefused, RegistryUnreachable
 
 UNREACHABLE = [
     'Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host',
@@ -37,7 +37,7 @@ def engine_says(monkeypatch):
 
         def post(_engine, call):
             asked.append(call.path)
-            raise engine_calls._refusal(call.doing, words)
+            raise engine_refusal(call.doing, words)
 
         monkeypatch.setattr(engine_calls, "_post", post)
         return asked

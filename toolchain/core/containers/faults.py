@@ -1,4 +1,4 @@
-"""Turns what the docker SDK raises into our two errors: the engine is gone, or it refused."""
+"""Turns what engines and the docker SDK say into our errors: the engine is gone, or it refused."""
 
 from __future__ import annotations
 
@@ -6,13 +6,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from toolchain.core.errors import EngineRefused, EngineUnavailable, MixpeekError
+from toolchain.core.errors import (
+    EngineDiskFull,
+    EngineRefused,
+    EngineUnavailable,
+    MixpeekError,
+    RegistryUnreachable,
+)
 
 if TYPE_CHECKING:
     import docker.errors
 
 # What dockerd answers with status 500 when its containerd died: gRPC's words for a peer that is gone.
 _DEAD_BACKEND = ("transport is closing", "connection error: desc", "containerd.sock: connect:", "ttrpc: closed")
+# What engines say of a registry that they could not reach: Go's words for it, and ours.
+_UNREACHABLE = (
+    "dial tcp",
+    "no such host",
+    "connection refused",
+    "connection reset",
+    "is unreachable",
+    "no route to host",
+    "timeout",
+    "timed out",
+    "awaiting headers",
+    "waiting for connection",
+    "proxyconnect",
+    ": eof",
+    "nothing came for",
+)
+# A failing build step may be quoted whole.
+_WORDS_LIMIT = 400
 
 
 @contextmanager
@@ -55,14 +79,14 @@ def _translate(reason: Exception, doing: str) -> MixpeekError | None:
             cause, (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError)
         ):
             return _gone(doing, f"the engine does not answer ({_root(cause)})")
-    return _refused(doing, str(reason)) if isinstance(reason, docker.errors.DockerException) else None
+    return engine_refusal(doing, str(reason)) if isinstance(reason, docker.errors.DockerException) else None
 
 
 def _answered(reason: docker.errors.APIError, doing: str) -> MixpeekError:
     words = _words(reason)
     if reason.is_server_error() and any(mark in words for mark in _DEAD_BACKEND):
         return _gone(doing, f"the engine's own back end died ({words})")
-    return _refused(doing, words)
+    return engine_refusal(doing, words)
 
 
 def _words(reason: BaseException) -> str:
@@ -92,8 +116,23 @@ def _gone(doing: str, why: str) -> EngineUnavailable:
     )
 
 
-def _refused(doing: str, words: str) -> EngineRefused:
+def engine_refusal(doing: str, words: str) -> EngineRefused:
+    """The error for an engine that answered with ``words`` when it was to ``doing``; a full disk has its own."""
+    words = " ".join(words.split())
+    if "no space left" in words.lower():
+        return EngineDiskFull(
+            f"could not {doing}: the engine's disk is full",
+            remedy="free some space (`docker system df`) and try again",
+        )
     return EngineRefused(
-        f"could not {doing}: the engine says: {words}",
+        f"could not {doing}: the engine says: {words[:_WORDS_LIMIT]}",
         remedy="run `mixpeek doctor` to see what this engine can do; if it can all we need, report this message",
     )
+
+
+def pull_refusal(refusal: EngineRefused) -> EngineRefused:
+    """``refusal`` of a pull as what it is: ``RegistryUnreachable`` when no registry answered the engine."""
+    words = refusal.message.lower()
+    if isinstance(refusal, EngineDiskFull) or not any(mark in words for mark in _UNREACHABLE):
+        return refusal
+    return RegistryUnreachable(refusal.message, remedy=refusal.remedy)
