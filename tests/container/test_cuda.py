@@ -13,15 +13,17 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from images.build import BuildRequest, BuiltImage, build
 from images.code import SourceFile
-from images.cuda import Verdict, compare, needs_from_labels
+from images.cuda import Verdict, compare, cuda_needs, needs_from_labels
 from images.environment import cache_directory
 from images.files import Cache
+from images.lock import resolve
 from images.requirements import requirement_set
 from sandbox.conversation import Job
 from sandbox.dialect import dialect_for
@@ -29,6 +31,8 @@ from sandbox.launch import container_request
 from sandbox.policy import GPU_POLICY, Policy
 from sandbox.session import Session
 from sandbox.stream import AttachedStream
+from tests.support.plugins import make_plugin
+from tests.support.verdicts import plugin_test
 from toolchain.check.gpu import check_gpu
 from toolchain.core.containers import ContainerEngine, connect, options_from_environment
 from toolchain.core.errors import DependencyFault, ExitCode
@@ -246,6 +250,35 @@ def test_without_a_driver_the_comparison_could_not_tell(cupy: BuiltImage) -> Non
         assert verdict in (Verdict.FITS, Verdict.HOST_WRONG)
     else:
         assert verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("cupy_package", "line", "driver"), [("cupy-cuda12x", 12, "525.60.13"), ("cupy-cuda13x", 13, "580.65.06")]
+)
+def test_both_lines_of_cuda_are_resolved_and_told_apart(
+    cupy: BuiltImage, cache: Cache, cupy_package: str, line: int, driver: str
+) -> None:
+    """By names and versions of real wheels; only the first line's are fetched in this suite."""
+    asked = requirement_set(
+        [cupy_package, f"nvidia-cuda-runtime{'-cu12' if line == 12 else '>=13,<14'}"], source="x"
+    )
+    lock = resolve(asked, cupy.base.target, cache, accelerator="cuda").lock
+    needs = cuda_needs(lock.wheels)
+    assert needs is not None
+    assert needs.version is not None
+    assert (needs.version.major, needs.least_driver) == (line, driver)
+
+
+def test_a_plugin_at_the_gpu_level_runs_after_a_kernel_or_not_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdict = plugin_test(capsys, make_plugin(tmp_path), "--sandbox", "--level", "gpu")
+    if isinstance(read_gpus(), GpuHost):
+        assert verdict.exit_code == ExitCode.PASSED
+    else:
+        assert verdict.exit_code == ExitCode.COULD_NOT_TELL
+        assert verdict.error["id"] == "gpu-unavailable"
+        assert "GPU" in verdict.error["next_step"]
 
 
 def test_two_lines_of_cuda_are_refused_by_name_before_anything_is_fetched(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from images.files import Cache
 from images.layout import PLATFORM_REQUIREMENTS, PYTEST_REQUIREMENTS
 from images.requirements import RequirementSet
 from images.resolver_refusals import explain
+from toolchain.check.borrowed import borrowed_imports
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import ProcessFailed, UsageFault
 from toolchain.core.process import run
@@ -50,10 +51,14 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the interpreter must offer: requirement lines as PEP 508; ``asked`` knows where they were written."""
+    """What the interpreter must offer: requirement lines as PEP 508; ``asked`` knows where they were written.
+
+    ``imports`` are the names that the plugin imports: our own environment serves only one that declares them.
+    """
 
     requirements: tuple[str, ...]
     asked: RequirementSet = field(default_factory=RequirementSet)
+    imports: frozenset[str] = frozenset()
 
     @property
     def has_extras(self) -> bool:
@@ -93,7 +98,7 @@ def choose_interpreter(
             )
         return Interpreter(given, "--python")
     # Whether an extra is there cannot be told from names: then only an environment of our own is sure to have it.
-    candidates = [] if wanted.has_extras else _candidates(root, host.environment)
+    candidates = [] if wanted.has_extras else _candidates(root, wanted, host.environment)
     for python, reason in candidates:
         # One that does not even start is passed over like one that lacks something.
         with suppress(UsageFault):
@@ -102,11 +107,14 @@ def choose_interpreter(
     return _prepare(wanted, host, reporter)
 
 
-def _candidates(root: Path, environment: Mapping[str, str]) -> list[tuple[Path, str]]:
-    found = [(root / ".venv/bin/python", "the plugin's .venv")]
-    if active := environment.get("VIRTUAL_ENV"):
-        found.append((Path(active) / "bin/python", "the active environment"))
-    return [*found, (Path(sys.executable), "the Python that runs mixpeek")]
+def _candidates(root: Path, wanted: Wanted, environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    own = Path(sys.executable)
+    yield root / ".venv/bin/python", "the plugin's .venv"
+    active = environment.get("VIRTUAL_ENV")
+    if active and Path(active) != own.parent.parent:
+        yield Path(active) / "bin/python", "the active environment"
+    if not borrowed_imports(wanted.imports, wanted.lines):
+        yield own, "the Python that runs mixpeek"
 
 
 def _missing(python: Path, wanted: Wanted) -> list[str]:

@@ -12,6 +12,7 @@ from images.environment import cache_directory
 from images.requirements import RequirementSet, read_requirements
 from sandbox.conversation import Job, Sample
 from sandbox.policy import LEVELS, Policy, outer_deadline
+from toolchain.check.borrowed import imported_names
 from toolchain.check.guest_run import GuestRun
 from toolchain.check.interpreter import Host, Interpreter, Wanted, choose_interpreter
 from toolchain.check.process_run import run_in_process
@@ -100,7 +101,7 @@ def _guest(
         with sandboxed(job, request.policy, reporter) as run_guest:
             yield run_guest
         return
-    wanted = Wanted(requirements.lines, requirements)
+    wanted = Wanted(requirements.lines, requirements, imported_names(reading.modules.values()))
     host = Host(request.environment, cache_directory())
     interpreter = choose_interpreter(request.python, reading.tree.root, wanted, host, reporter)
     with _importable(reading.tree.root, reading.package) as root:

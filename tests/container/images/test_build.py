@@ -7,7 +7,9 @@ import pytest
 
 from images import plugin_lock
 from images.build import usual_tag
+from images.files import Cache
 from images.routes import RouteMemory
+from toolchain.core.containers import ConnectOptions, connect, stop_private_engine
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import DependencyFault, UsageFault
 
@@ -167,3 +169,36 @@ def test_a_plugins_own_lock_is_followed_until_its_requirements_change(base, warm
     with pytest.raises(plugin_lock.LockStale):
         plugin.build(warm, "pluggy", lock=text, locked=True)
     assert len(plugin.build(warm, "pluggy", lock=text).lock.wheels) == len(first.lock.wheels) + 1
+
+
+@pytest.fixture
+def another_engine(tmp_path_factory):
+    """A second engine of this machine with a data root of its own, as another machine would have."""
+    folder = tmp_path_factory.mktemp("e")
+    plain = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER_")}
+    options = ConnectOptions(
+        environment={**plain, "MIXPEEK_STATE_DIR": str(folder)},
+        preferred="docker",
+        docker_socket=folder / "nowhere.sock",
+        podman_socket=folder / "nowhere.sock",
+    )
+    connected = connect(options)
+    assert connected.started
+    yield connected
+    connected.close()
+    stop_private_engine(options)
+
+
+@pytest.mark.usefixtures("small")
+def test_another_cache_and_another_engine_give_the_same_base_and_image(warm, base, another_engine, plugin):
+    """As on another machine: only the distribution is the same, and everything else is made there anew."""
+    expected = plugin.build(warm)
+    elsewhere, engine = Cache(plugin.folder.parent / "elsewhere"), plugin.engine
+    for path in (warm.root / "rootfs").glob("*"):
+        elsewhere.write(elsewhere.root / "rootfs" / path.name, path.read_bytes())
+    plugin.engine = another_engine
+    built = plugin.build(elsewhere)
+    assert another_engine.client.info()["DockerRootDir"] != engine.client.info()["DockerRootDir"]
+    assert (built.base.id, built.base.made) == (base.id, True)
+    assert built.id == expected.id
+    assert not any(phase.cached for phase in built.phases)
