@@ -278,7 +278,7 @@ def test_a_plugin_at_the_gpu_level_runs_after_a_kernel_or_not_at_all(
     else:
         assert verdict.exit_code == ExitCode.COULD_NOT_TELL
         assert verdict.error["id"] == "gpu-unavailable"
-        assert "GPU" in verdict.error["next_step"]
+        assert "GPU" in verdict.error["remedy"]
 
 
 def test_two_lines_of_cuda_are_refused_by_name_before_anything_is_fetched(

@@ -14,7 +14,9 @@ def names(source):
 
 
 def test_names_are_what_is_imported_absolutely():
-    source = "import os, docker.types, engine.media\nfrom httpx import get\nfrom . import own\nfrom .core import x\n"
+    source = (
+        "import os, docker.types, engine.media\nfrom httpx import get\nfrom . import own\nfrom .core import x\n"
+    )
     assert names(source) == {"docker", "httpx"}
     assert names("def f():\n    import click\n") == {"click"}
 
