@@ -14,6 +14,8 @@ from registry.access import Keys, Rates
 from registry.database import Database, migrate
 from registry.releases.steps import Verifier
 from registry.releases.worker import Bench, Worker
+from registry.running.collector import Buckets, Collector
+from registry.running.deployer import Deployer
 from registry.settings import RegistrySettings
 from registry.storage import FileStorage, Storage
 from toolchain.core.errors import UsageFault
@@ -30,6 +32,8 @@ class Registry:
     rates: Rates
     strangers: Rates
     worker: Worker
+    deployer: Deployer
+    collector: Collector
 
 
 @contextmanager
@@ -56,6 +60,8 @@ def open_registry(settings: RegistrySettings) -> Iterator[Registry]:
                 Rates(limits.requests_per_minute, limits.burst),
                 Rates(per_minute=30, burst=30),
                 Worker(Bench(database, verifier, limits, scratch)),
+                Deployer(database, storage, settings.engine, scratch, approval=settings.require_approval),
+                Collector(database, storage, settings.engine, Buckets(settings.data / "buckets"), scratch),
             )
         finally:
             database.close()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from toolchain.core.containers import ContainerEngine, connect
 
 MEBIBYTE = 1 << 20
 
@@ -35,6 +38,7 @@ class RegistrySettings:
     ``data`` holds everything of the embedded default: the database, the objects, the secret. ``database_url`` is
     SQLAlchemy's; ``storage_url`` is ``None`` for files below ``data`` or ``s3://BUCKET[/PREFIX]``, and
     ``s3_endpoint`` names a server that is not the public one. ``public_url`` is how publishers reach this server.
+    ``engine`` connects to the container engine that deployments run on.
     """
 
     data: Path
@@ -44,6 +48,7 @@ class RegistrySettings:
     s3_endpoint: str | None = None
     require_approval: bool = False
     trusted_keys: Path | None = None
+    engine: Callable[[], ContainerEngine] = connect
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -7,16 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from registry.api import plugins, storage_routes, uploads
+from registry.api import collections, deployments, plugins, storage_routes, uploads
 from registry.api.bounds import BoundedBody
 from registry.api.shapes import ErrorAnswer
 from registry.assembly import Registry
 from registry.errors import Refusal, unavailable
+from registry.pages import routes as pages
 from registry.storage import StorageFault
 from registry.storage.files import ROUTE
 from toolchain import __version__
@@ -31,8 +33,12 @@ def create_app(registry: Registry) -> FastAPI:
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         registry.worker.start()
+        registry.deployer.start()
+        registry.collector.start()
         yield
-        registry.worker.close()
+        await to_thread.run_sync(registry.worker.close)
+        await to_thread.run_sync(registry.deployer.close)
+        await to_thread.run_sync(registry.collector.close)
 
     app = FastAPI(
         title="mixpeek registry",
@@ -46,7 +52,10 @@ def create_app(registry: Registry) -> FastAPI:
     app.add_middleware(BoundedBody, limit=registry.settings.limits.body_bytes, streamed=ROUTE)
     app.include_router(uploads.router)
     app.include_router(plugins.router)
+    app.include_router(collections.router)
+    app.include_router(deployments.router)
     app.include_router(storage_routes.router)
+    app.include_router(pages.router)
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(StorageFault, _storage)
     app.add_exception_handler(RequestValidationError, _validation)
@@ -59,8 +68,8 @@ def _answer(refusal: Refusal) -> JSONResponse:
     return JSONResponse(refusal.to_json(), refusal.status, dict(refusal.headers))
 
 
-async def _refusal(_request: Request, refusal: Any) -> JSONResponse:
-    return _answer(refusal)
+async def _refusal(request: Request, refusal: Any) -> Response:
+    return pages.error_page(refusal) if request.url.path.startswith("/review") else _answer(refusal)
 
 
 async def _storage(_request: Request, _fault: Any) -> JSONResponse:

@@ -44,6 +44,7 @@ def delete_plugin(call: PUBLISHERS, plugin_id: str) -> dict[str, Any]:
     """Delete a plugin. Its version is never published again."""
     with call.registry.database.write() as session:
         removed = catalogue.delete(session, call.namespace, plugin_id, call.principal)
+    call.registry.deployer.wake()
     message = "deleted; its id is not given out again, so publish a higher version"
     return {"plugin_id": plugin_id, "message": message, "deployment_removed": removed}
 
@@ -54,11 +55,8 @@ def decide(call: REVIEWERS, plugin_id: str, body: DecisionRequest) -> dict[str, 
     with call.registry.database.write() as session:
         release = catalogue.find(session, call.namespace, plugin_id)
         decision = catalogue.decide(session, release, body.verdict, (call.principal, body.reason))
-        return {
-            "plugin_id": plugin_id,
-            "review_status": decision.verdict,
-            "decision_id": decision.decision_id,
-        }
+    call.registry.deployer.wake()
+    return {"plugin_id": plugin_id, "review_status": decision.verdict, "decision_id": decision.decision_id}
 
 
 def item(release: Release) -> dict[str, Any]:

@@ -184,3 +184,30 @@ class ErrorAnswer(Shape):
     success: bool = False
     status: int
     error: ErrorBody
+
+
+class DeployAnswer(Shape):
+    """POST …/deploy."""
+
+    success: bool = True
+    status: str
+    deployment_type: str
+    message: str
+    deployment_name: str
+    route_prefix: str
+    estimated_completion_seconds: int
+    queue_position: int | None
+    status_endpoint: str
+
+
+class StatusAnswer(Shape):
+    """GET …/status."""
+
+    success: bool = True
+    plugin_id: str
+    status: str
+    realtime_enabled: bool
+    queued_at: datetime | None
+    route_prefix: str | None
+    error: str | None
+    message: str

@@ -1,0 +1,1 @@
+"""The reviewers' pages: rendered here, without script, without anything from elsewhere."""

@@ -14,9 +14,10 @@ from sqlalchemy import ColumnElement, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from registry.access import Principal
-from registry.database.models import Decision, Deployment, Evidence, Instant, Release, now
+from registry.database.models import Decision, Evidence, Instant, Release, now
 from registry.errors import invalid, not_found
 from registry.log import Event, append
+from registry.releases.deployments import call_off
 
 VERDICTS = {"approve": "approved", "reject": "rejected", "quarantine": "quarantined"}
 PLUGIN_ID = re.compile(r"[A-Za-z0-9_]{1,120}")
@@ -40,11 +41,11 @@ def listed(session: Session, namespace: str, limit: int, cursor: str | None) -> 
     live = (Release.namespace_id == namespace, Release.deleted_at.is_(None))
     query = select(Release).where(*live).order_by(Release.created_at.desc(), Release.plugin_id.desc())
     if cursor is not None:
-        query = query.where(tuple_(Release.created_at, Release.plugin_id) < tuple_(*_place(cursor)))
+        query = query.where(tuple_(Release.created_at, Release.plugin_id) < tuple_(*place(cursor)))
     found = list(session.scalars(query.limit(limit + 1)))
     total = session.scalar(select(func.count()).where(*live)) or 0
     more = found[limit - 1] if len(found) > limit else None
-    return Page(found[:limit], total, _cursor(more) if more is not None else None)
+    return Page(found[:limit], total, cursor_at(more.created_at, more.plugin_id) if more is not None else None)
 
 
 def find(session: Session, namespace: str, plugin_id: str) -> Release:
@@ -75,10 +76,7 @@ def delete(session: Session, namespace: str, plugin_id: str, principal: Principa
         .where(Release.release_id == release.release_id, Release.deleted_at.is_(None))
         .values(deleted_at=moment, updated_at=moment, deployed=False)
     )
-    deployment = session.get(Deployment, release.release_id)
-    removed = deployment is not None and deployment.status not in {"FAILED", "NOT_DEPLOYED"}
-    if deployment is not None:
-        deployment.status, deployment.changed_at = "NOT_DEPLOYED", moment
+    removed = call_off(session, release, "the plugin was deleted")
     append(session, Event("release.deleted", namespace, plugin_id, {"by": principal.key_id}))
     return removed
 
@@ -106,6 +104,8 @@ def decide(session: Session, release: Release, verdict: str, word: tuple[Princip
         .where(Release.release_id == release.release_id)
         .values(review=decision.verdict, updated_at=moment)
     )
+    if decision.verdict in {"rejected", "quarantined"}:
+        call_off(session, release, f"a reviewer has {decision.verdict} the release")
     body = {"verdict": decision.verdict, "reason": decision.reason, "by": principal.key_id}
     append(session, Event("release.decided", release.namespace_id, release.plugin_id, body))
     return decision
@@ -117,12 +117,25 @@ def decisions_of(session: Session, release: Release) -> list[Decision]:
     return list(session.scalars(query))
 
 
-def _cursor(release: Release) -> str:
-    moment = (release.created_at - _EPOCH) // timedelta(microseconds=1)
-    return base64.urlsafe_b64encode(json.dumps([moment, release.plugin_id]).encode()).decode().rstrip("=")
+def last_approved(session: Session, release: Release) -> Release | None:
+    """The newest approved release of the same plugin before this one."""
+    query = select(Release).where(
+        Release.namespace_id == release.namespace_id,
+        Release.name == release.name,
+        Release.review == "approved",
+        Release.created_at < release.created_at,
+    )
+    return session.scalar(query.order_by(Release.created_at.desc()).limit(1))
 
 
-def _place(cursor: str) -> tuple[ColumnElement[datetime], ColumnElement[str]]:
+def cursor_at(moment: datetime, identity: str) -> str:
+    """The place behind an item of a list, as text for a URL."""
+    microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
+    return base64.urlsafe_b64encode(json.dumps([microseconds, identity]).encode()).decode().rstrip("=")
+
+
+def place(cursor: str) -> tuple[ColumnElement[datetime], ColumnElement[str]]:
+    """Where a cursor points. Raises a ``Refusal`` with 400 for one that is none of ours."""
     try:
         moment, plugin_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(moment, int) or not PLUGIN_ID.fullmatch(plugin_id):

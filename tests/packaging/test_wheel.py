@@ -59,6 +59,9 @@ def test_the_top_level_names_are_exactly_ours(names):
         "images/dockerfiles/Dockerfile.gpu",
         "sandbox/seccomp/cpu.json",
         "sandbox/seccomp/gpu.json",
+        "registry/database/migrations/versions/v0001_first_schema.py",
+        "registry/pages/static/style.css",
+        "registry/pages/templates/plugin.html",
         "sandbox/guest/__main__.py",
         "toolchain/cli/output.schema.json",
         *(

@@ -42,7 +42,8 @@ def test_a_plugin_goes_all_the_way(publisher, archive):
 def test_documented_fields_alone_suffice(publisher, archive):
     """No checksum, no length, no headers but the content type: what the platform's own client sends."""
     begun = publisher.begin(description="d").json()
-    sent = httpx.put(begun["presigned_url"], content=archive, headers={"Content-Type": "application/gzip"})
+    kind = {"Content-Type": "application/gzip"}
+    sent = httpx.put(begun["presigned_url"], content=archive, headers=kind, timeout=60)
     assert sent.status_code == 200, sent.text
     assert publisher.confirm(begun["upload_id"]).json()["validation_status"] == "passed"
 

@@ -1,0 +1,140 @@
+"""The reviewers' pages in a real browser, by keyboard, in light and dark; and what they refuse."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from registry.access import Role
+from tests.support.browser import browser
+from tests.support.plugins import NAME
+from tests.support.registries import Server, plugin_archive
+
+HOSTILE = "<script>document.title='owned'</script><img src=//192.0.2.1/x>"
+
+
+@pytest.fixture
+def page(server):
+    """A client without a key, as a browser's: it keeps cookies and follows nothing."""
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        yield client
+
+
+def logged_in(server: Server, page: httpx.Client, namespace: str, role: Role = Role.REVIEWER) -> str:
+    """Log in; the form's token."""
+    answer = page.post("/review/login", data={"key": server.key(role, namespace)})
+    assert answer.status_code == 303, answer.text
+    return form_token(page.get("/review").text)
+
+
+def form_token(html: str) -> str:
+    return re.search(r'name="form_token" value="([^"]+)"', html)[1]
+
+
+def test_a_reviewer_reads_and_decides_by_keyboard(server, publisher, tmp_path):
+    publisher.publish(plugin_archive(tmp_path), description=HOSTILE)
+    reviewer = server.publisher(publisher.namespace, Role.REVIEWER)
+    approval = {"verdict": "approve", "reason": "the first, read whole"}
+    reviewer.client.post(f"/plugins/{NAME}_1_0_0/decisions", json=approval)
+    changed = plugin_archive(tmp_path, "1.1.0", helper="def double(value):\n    return 2 * value\n")
+    publisher.publish(changed, version="1.1.0", description=HOSTILE)
+    with browser() as seen:
+        seen.open(f"{server.url}/review")
+        assert seen.run("location.pathname") == "/review/login"
+        seen.type(reviewer.key)
+        seen.press("Enter", "\r")
+        seen.settle()
+        assert seen.run("document.querySelector('h1').textContent") == "Releases: pending"
+        seen.screenshot(tmp_path / "queue-light.png")
+        seen.press("Tab")
+        assert seen.run("document.activeElement.textContent") == "Skip to the content"
+        seen.open(f"{server.url}/review/{publisher.namespace}/{NAME}_1_1_0")
+        text = seen.run("document.body.innerText")
+        assert HOSTILE in text
+        assert seen.run("document.title") == f"{NAME} 1.1.0 · mixpeek registry"
+        assert seen.run("document.images.length + document.scripts.length") == 0
+        assert "✓ re-verified" in text
+        assert "not checked" in text
+        assert "helper.py" in seen.run("document.getElementById('difference').parentElement.innerText")
+        for scheme, ground in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(21, 24, 28)")):
+            seen.emulate(scheme)
+            assert seen.run("getComputedStyle(document.body).backgroundColor") == ground
+            seen.screenshot(tmp_path / f"plugin-{scheme}.png")
+        seen.run("document.getElementById('reason').focus()")
+        seen.type("the change is small and clear")
+        seen.press("Tab")
+        assert seen.run("document.activeElement.value") == "approve"
+        assert seen.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        seen.press("Enter", "\r")
+        seen.settle()
+        assert "the change is small and clear" in seen.run("document.body.innerText")
+        assert seen.run("document.querySelector('h1 .badge').textContent") == "approved"
+        assert all(url.startswith((server.url, "about:")) for url in seen.requested), seen.requested
+        assert seen.complaints == [complaint for complaint in seen.complaints if "favicon" in complaint]
+    shown = publisher.client.get(f"/plugins/{NAME}_1_1_0").json()["plugin"]
+    assert shown["decisions"][-1]["reason"] == "the change is small and clear"
+
+
+def test_pages_carry_a_strict_policy(page):
+    for path in ("/review/login", "/review/style.css", "/review/ns_x/x_1_0_0"):
+        headers = page.get(path).headers
+        if "content-security-policy" in headers:
+            assert "default-src 'none'" in headers["content-security-policy"]
+            assert "unsafe" not in headers["content-security-policy"]
+            assert headers["cache-control"] == "no-store"
+    assert page.get("/review").headers["location"] == "/review/login"
+
+
+def test_the_cookie_is_out_of_reach(server, page):
+    answer = page.post("/review/login", data={"key": server.key(Role.REVIEWER, "ns_cookie")})
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "Path=/review" in cookie
+
+
+def test_only_reviewers_log_in(server, page):
+    publisher = page.post("/review/login", data={"key": server.key(Role.PUBLISHER, "ns_p")})
+    assert (publisher.status_code, "set-cookie" in publisher.headers) == (403, False)
+    assert page.post("/review/login", data={"key": "sk_guessed"}).status_code == 401
+
+
+def test_forms_of_others_are_refused(server, publisher, page, archive):
+    publisher.publish(archive)
+    path = f"/review/{publisher.namespace}/{NAME}_1_0_0"
+    token = logged_in(server, page, publisher.namespace)
+    form = {"verdict": "approve", "reason": "because"}
+    assert page.post(path, data={**form, "form_token": "guessed"}).status_code == 403
+    foreign = {"Origin": "https://elsewhere.example.com"}
+    assert page.post(path, data={**form, "form_token": token}, headers=foreign).status_code == 403
+    assert page.post(path, data={**form, "reason": " ", "form_token": token}).status_code == 400
+    assert publisher.client.get(f"/plugins/{NAME}_1_0_0").json()["plugin"]["review_status"] == "pending"
+    assert page.post(path, data={**form, "form_token": token}).status_code == 303
+    assert publisher.client.get(f"/plugins/{NAME}_1_0_0").json()["plugin"]["review_status"] == "approved"
+
+
+def test_a_reviewer_sees_their_own_namespaces_alone(server, publisher, page, archive):
+    publisher.publish(archive)
+    token = logged_in(server, page, "ns_elsewhere")
+    path = f"/review/{publisher.namespace}/{NAME}_1_0_0"
+    assert page.get(path).status_code == 404
+    assert publisher.namespace not in page.get("/review").text
+    form = {"verdict": "approve", "reason": "because", "form_token": token}
+    assert page.post(path, data=form).status_code == 404
+
+
+def test_a_revoked_key_ends_its_session(server, page):
+    key_id, key = server.registry.keys.create("leaving", Role.REVIEWER, ["ns_left"])
+    page.post("/review/login", data={"key": key})
+    assert page.get("/review").status_code == 200
+    server.registry.keys.revoke(key_id)
+    assert page.get("/review").status_code == 303
+
+
+def test_logging_out_ends_the_session(server, page):
+    token = logged_in(server, page, "ns_out")
+    cookie = page.cookies["mixpeek_review"]
+    page.post("/review/logout", data={"form_token": token})
+    assert page.get("/review", headers={"Cookie": f"mixpeek_review={cookie}"}).status_code == 303
