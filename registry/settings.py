@@ -24,7 +24,7 @@ class Limits:
     extracted_bytes: int = 500 * MEBIBYTE
     files: int = 1_000
     open_uploads: int = 50
-    body_bytes: int = 16 * MEBIBYTE
+    body_bytes: int = 48 * MEBIBYTE
     requests_per_minute: int = 600
     burst: int = 120
     confirm_wait_seconds: float = 8.0

@@ -14,7 +14,7 @@ from pydantic import Field
 from sqlalchemy.exc import IntegrityError
 
 from registry.api.caller import PUBLISHERS, READERS
-from registry.api.shapes import Shape, Text
+from registry.api.shapes import Document, Shape, Text
 from registry.database.models import Collection, Release
 from registry.errors import Refusal, conflict, not_found
 from registry.releases.collections import CollectionOrder, create, find_collection
@@ -38,7 +38,7 @@ class FeatureExtractor(Shape):
 
     feature_extractor_name: Text = Field(max_length=64)
     version: Text = Field(max_length=60)
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Document = Field(default_factory=dict)
 
 
 class CollectionRequest(Shape):

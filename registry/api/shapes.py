@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from registry.texts import is_clean
+from toolchain.core.digests import canonical_json
 
 
 def _clean(text: str) -> str:
@@ -17,6 +18,17 @@ def _clean(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_clean)]
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        canonical_json(value)  # refuses NaN and lone surrogates, which no database or digest could hold
+    except (ValueError, RecursionError):
+        raise ValueError("it is no JSON that could be kept: it holds NaN, Infinity or half a character") from None
+    return value
+
+
+Document = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
 class Shape(BaseModel):
@@ -57,7 +69,7 @@ class ConfirmRequest(Shape):
     etag: Text | None = Field(default=None, max_length=200)
     file_size_bytes: int | None = Field(default=None, ge=0, le=1 << 50)
     message: Text | None = Field(default=None, max_length=2_000)
-    record: dict[str, Any] | None = None
+    record: Document | None = None
 
 
 class Violation(Shape):

@@ -53,7 +53,7 @@ def find(session: Session, namespace: str, plugin_id: str) -> Release:
     query = select(Release).where(
         Release.namespace_id == namespace, Release.identity == plugin_id.lower(), Release.deleted_at.is_(None)
     )
-    release = session.scalar(query)
+    release = session.scalar(query) if PLUGIN_ID.fullmatch(plugin_id) else None
     if release is None or release.plugin_id != plugin_id:
         raise not_found("the plugin", "check the namespace and the id; `mixpeek plugin list` shows both")
     return release

@@ -2,23 +2,156 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from registry.releases.facts import Fact, Standing
+from registry.releases.facts import Fact, Standing, compared
+from registry.releases.refused import Reason, Refused
+from registry.texts import clean
+from toolchain.core.digests import canonical_json
+from toolchain.core.toml import parse_toml
+from toolchain.publish.archive import ArchiveReading
+from toolchain.publish.keys import KeyStore
+from toolchain.publish.record.policy import VerifyPolicy
+from toolchain.publish.record.reading import SignedStatement, parse_record_document
+from toolchain.publish.record.refused import RecordRefused
+from toolchain.publish.record.statements import Subject
+from toolchain.publish.record.verify import VerifiedRelease, VerifyOrder, verify_release
 
 if TYPE_CHECKING:
     from registry.releases.steps import Work
 
+_LOCK = "pylock.cpu.toml"
+_LOCK_LIMIT = 8 << 20
+_LINES = 2_000
+_TEXT = 300
 
-def prove(work: Work, tree: Path, trusted_keys: Path | None) -> list[Fact]:  # noqa: ARG001
-    """The facts of the table that need the record, the archive's reading and our scan."""
+Statements = Mapping[str, SignedStatement]
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What there is to compare: the archive as a file and as it was read, its tree, and a key store's folder."""
+
+    archive: Path
+    reading: ArchiveReading
+    tree: Path
+    trusted_keys: Path | None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The facts, and what the reviewers' pages show beside them."""
+
+    facts: list[Fact]
+    shown: dict[str, Any]
+
+
+def prove(work: Work, exhibit: Exhibit) -> Proof:
+    """Compare. Raises ``Refused`` for a record that is damaged, of another release, or not by a trusted key."""
+    packages = _locked(exhibit.tree)
+    facts = list(_own(work))
+    document = work.claims.get("record")
+    if document is None:
+        facts.append(Fact("record", Standing.NOT_CHECKED, note="no record was sent"))
+        return Proof(facts, {"packages": packages, "sbom": None, "behaviour": None})
+    try:
+        statements = parse_record_document(document)
+        facts += _signed(work, exhibit, statements)
+    except RecordRefused as reason:
+        raise Refused([Reason(reason.rule, f"{reason.message}; {reason.remedy}", reason.where)]) from None
+    facts += _told(work, statements)
+    shown = {"packages": packages, "sbom": _components(statements), "behaviour": _behaviour(statements)}
+    return Proof(facts, shown)
+
+
+def _own(work: Work) -> Iterator[Fact]:
     reading, scanned = work.results["reading"], work.results["scan"]
+    yield Fact("archive.tar_sha256", Standing.REVERIFIED, found=reading["tar_sha256"], note="written anew")
+    yield Fact("archive.files_sha256", Standing.REVERIFIED, found=reading["files_sha256"])
+    yield Fact("scan", Standing.REVERIFIED, found="passed", note=f"rules {scanned['rules']['sha256'][:12]}")
+
+
+def _signed(work: Work, exhibit: Exhibit, statements: Statements) -> Iterator[Fact]:
+    """Signatures and what they bind. A record by nobody we know is compared, and marked as a claim."""
+    file = work.folder / "record.intoto.jsonl"
+    lines = [canonical_json(line) for line in work.claims["record"]["statements"]]
+    file.write_bytes(b"".join(line + b"\n" for line in lines))
+    if exhibit.trusted_keys is None:
+        yield Fact("record.signature", Standing.NOT_CHECKED, note="this registry was told of no trusted keys")
+        yield from _bound_by_hand(work, exhibit, statements)
+        return
+    trusted = KeyStore(exhibit.trusted_keys).trusted()
+    order = VerifyOrder(exhibit.archive, trusted, file, VerifyPolicy(require_sandbox=False))
+    verified: VerifiedRelease = verify_release(order)
+    yield Fact("record.signature", Standing.REVERIFIED, found=verified.signer, note="all five statements")
+    for fact in verified.facts:
+        ours = fact.source == "recomputed"
+        standing = Standing.REVERIFIED if ours else Standing.CLAIMED
+        value = clean(fact.value)[:_TEXT]
+        yield Fact(
+            f"record.{clean(fact.fact)[:80]}",
+            standing,
+            claimed=value,
+            found=value if ours else None,
+            note=clean(fact.source)[:80],
+        )
+
+
+def _bound_by_hand(work: Work, exhibit: Exhibit, statements: Statements) -> Iterator[Fact]:
+    """Without keys the statements are anybody's words; that they speak of these very bytes can still be seen."""
+    subject = Subject(work.name, work.version, exhibit.reading).to_json()
+    for kind, signed in statements.items():
+        if signed.statement.get("subject") != subject:
+            raise RecordRefused("foreign-subject", f"{kind} speaks of another release", where=kind)
+    yield Fact("record.subject", Standing.REVERIFIED, note="all five statements name these bytes")
+
+
+def _told(work: Work, statements: Statements) -> Iterator[Fact]:
+    """What the statements say, beside what we found where we looked ourselves."""
+    scan, found = statements["scan"].predicate, work.results["scan"]
+    passed = {True: "passed", False: "failed"}.get(scan.get("passed"))  # type: ignore[arg-type]
+    yield compared("scan.verdict", passed, "passed")
+    rules = scan.get("rules")
+    told = str(rules.get("sha256"))[:64] if isinstance(rules, dict) else None
+    yield compared("scan.rules_sha256", told, found["rules"]["sha256"], "other rules are no fault, ours decide")
+    result = statements["tests"].predicate.get("result")
+    yield Fact("tests", Standing.CLAIMED, claimed=clean(str(result))[:_TEXT], note="the registry ran no tests")
+
+
+def _locked(tree: Path) -> list[dict[str, str]]:
+    """The packages of the archive's lock. Raises ``Refused`` for a lock that cannot be read."""
+    file = tree / _LOCK
+    if not file.is_file():
+        return []
+    try:
+        if file.stat().st_size > _LOCK_LIMIT:
+            raise ValueError("it is too large")
+        packages = parse_toml(file.read_bytes())["packages"]
+        return [
+            {"name": clean(str(one["name"]))[:_TEXT], "version": clean(str(one.get("version", "")))[:_TEXT]}
+            for one in packages
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as reason:
+        message = f"the lock cannot be read ({type(reason).__name__}); make it anew with `mixpeek plugin build`"
+        raise Refused([Reason("lock.unreadable", message, _LOCK)]) from None
+
+
+def _components(statements: Statements) -> list[dict[str, str]]:
+    listed = statements["sbom"].predicate.get("components")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     return [
-        Fact(
-            "archive.tar_sha256", Standing.REVERIFIED, None, reading["tar_sha256"], "written anew from its files"
-        ),
-        Fact("archive.files_sha256", Standing.REVERIFIED, None, reading["files_sha256"]),
-        Fact("scan.passed", Standing.REVERIFIED, None, "yes", f"rules {scanned['rules']['sha256'][:12]}"),
-        Fact("record", Standing.NOT_CHECKED, None, None, "no record was sent"),
+        {key: clean(str(entry.get(key, "")))[:_TEXT] for key in ("name", "version", "type")}
+        for entry in entries[:_LINES]
     ]
+
+
+def _behaviour(statements: Statements) -> list[dict[str, str]]:
+    """The checks of the publisher's sandbox run."""
+    report = statements["tests"].predicate.get("mixpeek")
+    checks = report.get("checks") if isinstance(report, dict) else None
+    entries = [entry for entry in checks if isinstance(entry, dict)] if isinstance(checks, list) else []
+    keys = ("name", "status", "detail", "source")
+    return [{key: clean(str(entry.get(key, "")))[:_TEXT] for key in keys} for entry in entries[:_LINES]]

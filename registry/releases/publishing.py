@@ -47,7 +47,7 @@ def publish(session: Session, upload: Upload, limits: Limits) -> str:
             facts=results["facts"],
             scan=results["scan"],
             files=results["files"],
-            record=(upload.claims or {}).get("record"),
+            record=results["shown"],
         )
     )
     body = {

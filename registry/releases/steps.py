@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from registry.releases.evidence import prove
+from registry.releases.evidence import Exhibit, prove
 from registry.releases.facts import compared
 from registry.releases.manifest import read_release_manifest
 from registry.releases.refused import Reason, Refused
@@ -124,10 +124,10 @@ class Verifier:
 
     def _prove(self, work: Work) -> dict[str, Any]:
         """Compare the record, if one came, with what we found."""
-        return {
-            "facts": work.results["facts"]
-            + [fact.to_json() for fact in prove(work, self.tree(work), self.trusted_keys)]
-        }
+        archive = self.archive(work)
+        reading = read_archive(archive, self._archive_limits())
+        proof = prove(work, Exhibit(archive, reading, self.tree(work), self.trusted_keys))
+        return {"facts": work.results["facts"] + [fact.to_json() for fact in proof.facts], "shown": proof.shown}
 
     def archive(self, work: Work) -> Path:
         """The kept archive as a file here, hashed on its way."""
