@@ -185,8 +185,9 @@ GVISOR_GROUPS: tuple[Group, ...] = (
     _group(
         "left to gVisor",
         "runsc turns every refusal into EPERM, which glibc and shutil do not expect of these; its kernel answers",
-        "clone3 listxattr llistxattr flistxattr",
+        "clone3 listxattr llistxattr",
     ),
+    _group("waiting, in gVisor's words", "runsc knows pselect6 by the name that libc has for it", "pselect"),
 )
 """What gVisor's profile passes on; such a call reaches the kernel that gVisor is, never this machine's."""
 

@@ -7,8 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.guest.numbers import NUMBERS
 from sandbox.trace.bpf import ARCHITECTURES, Action, Rule, Test, assemble
-from sandbox.trace.calls import NUMBERS, refused_names
+from sandbox.trace.calls import refused_names
 from sandbox.trace.places import PACKAGES, QUIET, SENSITIVE, SYSTEM_LIBRARIES
 from toolchain.core.digests import sha256_json
 

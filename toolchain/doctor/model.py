@@ -65,8 +65,8 @@ class Surroundings:
     """What the checks look at, gathered once.
 
     ``engine`` is ``None`` when none answers; ``fault`` then says why. ``info`` is the engine's own description of
-    itself (Docker API, GET /info). ``base_image`` is the id of the CPU base image or ``None`` while there is none,
-    ``interpreter`` the Python in it.
+    itself (Docker API, GET /info). ``base_image`` is the id of the CPU base image or ``None`` while there is none;
+    ``base_current`` whether this version made it.
     """
 
     environment: Mapping[str, str]
@@ -75,6 +75,6 @@ class Surroundings:
     fault: MixpeekError | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
     base_image: str | None = None
+    base_current: bool = True
     base_detail: str = ""
-    interpreter: str = "python3"
     index_url: str | None = None

@@ -11,7 +11,6 @@ from typing import Any
 from images.layout import LABEL_ORIGIN, LABEL_PYTHON, LABEL_RECIPE, LABEL_ROLE, LABEL_SOURCE
 from toolchain.core.containers import ConnectOptions, ContainerEngine, connect, engine_errors
 from toolchain.core.errors import MixpeekError
-from toolchain.core.image_layout import PYTHON
 from toolchain.core.reporter import Reporter, SilentReporter
 from toolchain.doctor.model import Surroundings
 
@@ -53,7 +52,7 @@ def _info(engine: ContainerEngine) -> Mapping[str, Any]:
         return dict(engine.client.info())
 
 
-def _base_image(engine: ContainerEngine) -> dict[str, str]:
+def _base_image(engine: ContainerEngine) -> dict[str, Any]:
     """The newest base that is there, whoever made it and from whichever recipe; nothing is made."""
     with engine_errors("look for a base image"):
         found = engine.client.api.images(filters={"label": f"{LABEL_ROLE}=base"})
@@ -68,9 +67,10 @@ def _base_image(engine: ContainerEngine) -> dict[str, str]:
     if origin != "pulled":
         source = source.partition(":")[0]  # the suite; the list of its packages is for the record, not for a table
     detail = f"{name}, Python {labels.get(LABEL_PYTHON, '?')}, {origin} ({source})"
-    if labels.get(LABEL_RECIPE) != recipe:
+    current = labels.get(LABEL_RECIPE) == recipe
+    if not current:
         detail += "; from an earlier version, the next build makes it anew"
-    return {"base_image": str(image["Id"]), "base_detail": detail, "interpreter": PYTHON}
+    return {"base_image": str(image["Id"]), "base_current": current, "base_detail": detail}
 
 
 def _current_recipe() -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from toolchain.cli.commands import sandbox_clean, sandbox_policy
+from toolchain.cli.commands import sandbox_check, sandbox_clean, sandbox_policy
 
 
 @click.group("sandbox")
@@ -12,5 +12,5 @@ def command() -> None:
     """Show the sandbox's policies, probe its walls, remove what crashed runs left."""
 
 
-for one in (sandbox_policy, sandbox_clean):
+for one in (sandbox_policy, sandbox_check, sandbox_clean):
     command.add_command(one.command)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.guest.numbers import NUMBERS
 from sandbox.seccomp import profile_text
 from sandbox.trace.bpf import ARCHITECTURES, Action, Rule, Test, assemble
-from sandbox.trace.calls import NUMBERS, REFUSED, refused_names
+from sandbox.trace.calls import REFUSED, refused_names
 from sandbox.trace.inner import InnerFilter
 
 X86, ARM = ARCHITECTURES.values()

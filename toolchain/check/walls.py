@@ -1,0 +1,77 @@
+"""Whether the sandbox's walls stand at a level, tried from inside an image like a plugin's."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from images.base.catalogue import Accelerator
+from images.build import BuildRequest, build
+from images.requirements import RequirementSet
+from sandbox.dialect import dialect_for
+from sandbox.leftovers import remove_leftovers
+from sandbox.policy import LEVELS
+from sandbox.probes.run import ProbeRun, run_probes
+from toolchain.core.containers import ConnectOptions, connect
+from toolchain.core.errors import ExitCode
+from toolchain.core.findings import Finding, Severity
+from toolchain.core.reporter import Reporter
+
+_NAME = "mixpeek_probes"
+
+
+@dataclass(frozen=True)
+class WallReport:
+    """The probes of one level on one engine."""
+
+    level: str
+    place: str
+    run: ProbeRun
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """A wall that is down says nothing about any plugin: what ran behind it could not be told."""
+        return ExitCode.COULD_NOT_TELL if self.run.failed else ExitCode.PASSED
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every probe that came out otherwise than expected."""
+        return tuple(
+            Finding(
+                Severity.UNKNOWN,
+                f"probe.{one.probe.id}",
+                f"{one.probe.what}: {one.seen}, expected {' or '.join(one.expected)}; {one.probe.why}",
+                "run nothing untrusted on this engine at this level; see `mixpeek doctor`",
+            )
+            for one in self.run.failed
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``data`` of ``mixpeek sandbox check --json``."""
+        return {
+            "level": self.level,
+            "digest": LEVELS[self.level].digest,
+            "place": self.place,
+            "engine": self.run.engine,
+            "seconds": round(self.run.seconds, 3),
+            "limits": self.run.policy.to_json(),
+            "probes": [one.to_json() for one in self.run.judged],
+        }
+
+
+def check_walls(level: str, options: ConnectOptions, reporter: Reporter) -> WallReport:
+    """Build an image without a plugin in it, try every probe there, and judge.
+
+    Raises ``EngineUnavailable`` and ``EngineRefused`` where the level cannot be had, and what a build raises.
+    """
+    policy = LEVELS[level]
+    accelerator: Accelerator = "cuda" if policy.gpus else "cpu"
+    with closing(connect(options, reporter)) as engine:
+        dialect_for(engine, policy)  # a level that cannot be had here is refused before anything is built
+        remove_leftovers(engine)
+        image = build(BuildRequest(_NAME, (), RequirementSet(), accelerator=accelerator), engine, reporter)
+        with reporter.phase("probes") as phase:
+            run = run_probes(engine, image.id, policy)
+            phase.result = f"{len(run.judged) - len(run.failed)} of {len(run.judged)} as expected"
+        return WallReport(level, f"{engine.kind} {engine.version} ({engine.found})", run)
