@@ -70,6 +70,9 @@ def _left(report: StageReport, at: str, *, out_of_memory: bool) -> Finding:
     status = report.status if report.status is not None else 0
     if status == -signal.SIGKILL and out_of_memory:
         return _memory(report, at)
+    if status == -signal.SIGSYS:
+        message = f"{report.stage} made a system call by a convention that is not this machine's own{at}"
+        return error(f"{_RULE}.policy-violation", message, "remove the 32-bit or x32 code")
     if status < 0:
         message = f"{report.stage} was ended by {_signal_name(-status)}{at}"
         remedy = "a native library crashed, or the code signals itself; run again with --verbose for its output"

@@ -43,6 +43,7 @@ def report(**changes: object) -> StageReport:
         ({"status": None}, False, "run.exited", "after reporting"),
         ({"status": -11, "result": None}, False, "run.signal", "SIGSEGV"),
         ({"status": -11}, False, "run.signal", "SIGSEGV"),
+        ({"status": -31, "result": None}, False, "run.policy-violation", "convention"),
         ({"status": -200, "result": None}, False, "run.signal", "signal 200"),
         ({"status": -9, "result": None}, True, "run.memory", "out of memory"),
         ({"status": -9, "result": None}, False, "run.signal", "SIGKILL"),
