@@ -44,7 +44,8 @@ def remember_inputs(it: Interpreter, function: Function, args: list[Value], kwar
         new = [option for option in kept if _sameness(option) not in known]
         if new and len(known) < _MOST_INPUTS:
             function.inputs[name] = join([*([before] if before is not None else []), *new])
-            it.dirty = True
+            seen = function.returns is not None
+            it.dirty = it.dirty or (seen and any(isinstance(o, Function) or _powerful(it, o) for o in new))
 
 
 _MOST_INPUTS = 12
@@ -134,9 +135,24 @@ def worth_following(it: Interpreter, function: Function, values: tuple[Value, ..
 _SMALL = 150
 
 
+def count_nodes(node: ast.AST, most: int) -> int:
+    """How many nodes a tree has, counted up to ``most``."""
+    stack, count = [node], 0
+    while stack and count < most:
+        current = stack.pop()
+        count += 1
+        for name in current._fields:
+            child = getattr(current, name, None)
+            if isinstance(child, ast.AST):
+                stack.append(child)
+            elif isinstance(child, list):
+                stack.extend(item for item in child if isinstance(item, ast.AST))
+    return count
+
+
 def _size(function: Function) -> int:
     if not function.size:
-        function.size = sum(1 for _ in ast.walk(function.node))
+        function.size = count_nodes(function.node, 4 * _SMALL + 1)
     return function.size
 
 

@@ -81,8 +81,19 @@ def annotation(it: Interpreter, node: ast.expr | None) -> None:
         if isinstance(node.value, str) and "(" in node.value:
             read_code(it, Call([Const(node.value)], {}, node))
         return
-    if any(isinstance(part, (ast.Call, ast.NamedExpr)) for part in ast.walk(node)):
+    if not isinstance(node, ast.Subscript) or _runs_code(node):
         it.evaluate(node)
+
+
+def _runs_code(node: ast.expr) -> bool:
+    """Whether an annotation such as ``dict[str, f()]`` holds more than names, subscripts and literals."""
+    if isinstance(node, ast.Subscript):
+        return _runs_code(node.value) or _runs_code(node.slice)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return any(_runs_code(item) for item in node.elts)
+    if isinstance(node, ast.BinOp):
+        return _runs_code(node.left) or _runs_code(node.right)
+    return not isinstance(node, (ast.Name, ast.Attribute, ast.Constant))
 
 
 def augmented_assignment(it: Interpreter, node: ast.AugAssign) -> Signal:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import unicodedata
 
 from toolchain.scan.evaluate.interpreter import Activation, Call, Interpreter
 from toolchain.scan.evaluate.package import Module
@@ -141,35 +143,14 @@ def _line(node: ast.AST) -> int:
     return getattr(node, "lineno", 1)
 
 
-_DYNAMIC = frozenset(
-    [
-        "__import__",
-        "eval",
-        "exec",
-        "compile",
-        "globals",
-        "locals",
-        "vars",
-        "builtins",
-        "__builtins__",
-        "importlib",
-        "import_module",
-        "attrgetter",
-        "methodcaller",
-        "__getattribute__",
-        "codecs",
-        "base64",
-        "chr",
-        "runpy",
-        "pkgutil",
-        "pydoc",
-        "putenv",
-        "__loader__",
-        "__subclasses__",
-        "dictConfig",
-        "unhexlify",
-    ]
+_DYNAMIC = re.compile(
+    r"\b(?:__import__|eval|exec|compile|globals|locals|vars|builtins|__builtins__"
+    r"|importlib|import_module|attrgetter|methodcaller|__getattribute__|codecs|base64|chr"
+    r"|runpy|pkgutil|pydoc|putenv|__loader__|__subclasses__|dictConfig|unhexlify)\b"
+    r"|^[ \t]*match[ (][^=\n]*:|\bgetattr\([^,\n]+,\s*(?![\"'])",
+    re.MULTILINE,
 )
+"""What a file that puts names together, or walks namespaces, has to say somewhere."""
 
 
 def run_top_level(it: Interpreter, module: Module) -> None:
@@ -189,28 +170,6 @@ def run_top_level(it: Interpreter, module: Module) -> None:
 def is_dynamic(module: Module) -> bool:
     """Whether a file puts names together or walks namespaces: then calls are followed with their arguments."""
     if module.makes_names is None:
-        assert module.tree is not None
-        module.makes_names = _makes_names(module.tree)
+        text = unicodedata.normalize("NFKC", module.source.decode("utf-8", "replace"))
+        module.makes_names = _DYNAMIC.search(text) is not None
     return module.makes_names
-
-
-def _makes_names(tree: ast.Module) -> bool:
-    for node in ast.walk(tree):
-        kind = type(node)
-        if (
-            (kind is ast.Name and node.id in _DYNAMIC)  # type: ignore[attr-defined]  # narrowed by kind, for speed
-            or (kind is ast.Attribute and node.attr in _DYNAMIC)  # type: ignore[attr-defined]  # as above
-            or kind is ast.Match
-            or (kind is ast.Call and _dynamic_getattr(node))
-        ):
-            return True
-    return False
-
-
-def _dynamic_getattr(node: ast.AST) -> bool:
-    """A ``getattr`` whose name is put together rather than written out or handed in."""
-    assert isinstance(node, ast.Call)
-    function = node.func
-    if not (isinstance(function, ast.Name) and function.id == "getattr") or len(node.args) < 2:
-        return False
-    return not isinstance(node.args[1], ast.Constant)

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from toolchain.scan.evaluate.frames import Frame
-from toolchain.scan.evaluate.triggers import LARGE, needs_evaluation
+from toolchain.scan.evaluate.triggers import LARGE, LARGE_BYTES, needs_evaluation
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Module:
     state: str = "new"
     dynamic: bool = False
     makes_names: bool | None = None
+    source: bytes = b""
     text_line: int = 0
     functions: list[object] = field(default_factory=list)
 
@@ -46,7 +47,7 @@ class Package:
         self._inert: dict[str, bool] = {}
         self._lost: dict[str, dict[str, tuple[str, ...]]] = {}
         self._folders: set[str] = set()
-        self.large = len(sources) > LARGE
+        self.large = len(sources) > LARGE or sum(map(len, sources.values())) > LARGE_BYTES
         for file in sources:
             stem = file[:-3] if file.endswith((".py",)) else file.rsplit(".", 1)[0]
             parts = stem.split("/")
@@ -87,7 +88,7 @@ class Package:
             name = ".".join(parts[:-1] if is_package else parts)
             frame = Frame("module", None, None)
             frame.file = file
-            self._loaded[file] = Module(name, file, tree, frame, is_package)
+            self._loaded[file] = Module(name, file, tree, frame, is_package, source=self._sources[file])
         module = self._loaded[file]
         return module if module.tree is not None else None
 

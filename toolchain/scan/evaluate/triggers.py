@@ -12,15 +12,16 @@ from functools import lru_cache
 from toolchain.scan.policy import load_policy
 
 LARGE = 200
+LARGE_BYTES = 1_500_000
 # Roots that honest files name all the time, with the words that must stand beside them.
 _COMMON = {
-    "numpy": "allow_pickle|ctypeslib|weave|exec_command|as_array|npyio",
-    "pandas": "read_pickle|pickle_compat",
+    "numpy": "allow_pickle|ctypeslib|weave|exec_command|as_array|npyio|distutils|f2py|rundocs|runstring|measure",
+    "pandas": "read_pickle|pickle_compat|clipboard",
     "torch": r"torch\.load|hub|cpp_extension|load_library|load_inline|serialization|collect_env",
     "keras": "safe_mode|enable_unsafe|func_load|deserialize|load_model|model_from",
     "tensorflow": "load_op_library|load_library",
     "yaml": r"yaml\.(?:unsafe|full)?_?load|from yaml",
-    "typing": "_eval_type",
+    "typing": "_eval_type|ForwardRef",
     "sh": "import sh\\b|from sh\\b",
     "code": r"import code\b|from code\b",
     "git": r"import git\b|from git\b",
@@ -66,7 +67,7 @@ _COMMON = {
     "code_": "",
     "environment": "",
     "future": "",
-    "platform": "platform.popen",
+    "platform": "platform.popen|_syscmd|_Processor",
     "nltk": "nltk",
     "torchvision": "pickle_load",
     "sklearn": "joblib",
@@ -78,38 +79,55 @@ _COMMON = {
     "django": "module_loading",
     "setuptools": "sandbox|spawn|run_setup",
     "distutils": "spawn|run_setup",
-    "sympy": "eval_expr",
+    "sympy": "eval_expr|autowrap|_compilation|sympify|parse_expr",
+    "shutil": r"shutil\._?(?:os|sys)\b|import _?os\b|from shutil",
+    "uuid": "_get_command_stdout",
+    "zipfile": "PyZipFile",
+    "dataclasses": "_create_fn",
+    "weakref": r"weakref\.os",
+    "gettext": "c2py",
+    "optparse": "read_file|read_module",
+    "unittest": "loader|TestLoader|_importer|_dot_lookup|loadTests",
     "gc": r"get_objects|get_referrers|get_referents",
 }
 _ALWAYS = (
-    r"__builtins__|__globals__|__subclasses__|__import__|__loader__|__mro__|__bases__|__base__|f_builtins|f_globals|__self__|"
-    r"\beval\b|\bexec\b|\bcompile\(|[=(,\[:{]\s*compile\b|\bglobals\(|\bvars\(|\blocals\(|trust_remote_code|attrgetter|methodcaller|"
-    r"import_module|allow_dangerous|import \*|\bbreakpoint\b|__getattribute__|\bmatch\b.+:|"
-    r"getattr\([^,()]+,\s*(?![\"'])[^)]|_target_|\bcodecs\b|base64|LD_PRELOAD|/proc/"
+    r"__builtins__|__globals__|__subclasses__|__import__|__loader__|__mro__|__bases__|__base__|f_builtins|f_globals"
+    r"|__self__|\beval\b|\bexec\b|\bcompile\(|[=(,\[:{]\s*compile\b|\bglobals\(|\bvars\(|\blocals\(|trust_remote_code"
+    r"|attrgetter|methodcaller|import_module|allow_dangerous|import \*|\bbreakpoint\b|__getattribute__"
+    r"|^[ \t]*match [^=\n]*:[ \t]*(?:#.*)?$|getattr\([^,()]+,\s*(?![\"'])[^)]|_target_|\bcodecs\b|base64"
+    r"|LD_PRELOAD|/proc/|__code__|import[^\n]*\\\n"
 )
 
 
-_WORD = re.compile(rb"[A-Za-z_]\w+")
+_WORD = re.compile(rb"[A-Za-z_]\w*")
+_IMPORT = re.compile(rb"(?:^|[;:])[ \t]*(?:from|import)[ \t]+([^\n;#]+)", re.MULTILINE)
 
 
 @lru_cache(maxsize=1)
-def _words() -> tuple[frozenset[bytes], dict[bytes, re.Pattern[bytes]], re.Pattern[bytes]]:
+def _words() -> tuple[frozenset[bytes], frozenset[bytes], dict[bytes, re.Pattern[bytes]], re.Pattern[bytes]]:
+    """Words that count anywhere, words that count where they are imported, those that need others, and phrases."""
     policy = load_policy()
     roots = {
         name.partition(".")[0].removesuffix("()") for name in (*policy.exact, *policy.prefixes)
     } | policy.carried
-    alone = frozenset(root.encode() for root in roots if root not in _COMMON and root != "?")
     beside = {root.encode(): re.compile(words.encode()) for root, words in _COMMON.items() if words}
-    return alone, beside, re.compile(_ALWAYS.encode())
+    special = frozenset(root.encode() for root in roots if root not in _COMMON and root != "?")
+    carried = frozenset(name.encode() for name in policy.carried)
+    return special & carried, special - carried, beside, re.compile(_ALWAYS.encode(), re.MULTILINE)
+
+
+def _imported(source: bytes) -> set[bytes]:
+    """The first parts of all module names, and all other words, in the file's import statements."""
+    return {word for line in _IMPORT.findall(source) for word in _WORD.findall(line)}
 
 
 def needs_evaluation(source: bytes) -> bool:
     """Whether a file of a large tree names anything through which power is reached."""
     if not source.isascii():
         return True
-    alone, beside, always = _words()
+    alone, imported, beside, always = _words()
     words = set(_WORD.findall(source))
-    if not alone.isdisjoint(words):
+    if not alone.isdisjoint(words) or not imported.isdisjoint(_imported(source)):
         return True
     if any(pattern.search(source) for word, pattern in beside.items() if word in words):
         return True

@@ -224,18 +224,17 @@ def each(value: Value) -> tuple[Value, ...]:
 
 def join(values: Iterable[Value]) -> Value:
     """One value for several. Past the bound the oldest constants are dropped first, powerful things never."""
-    found: dict[Any, Value] = {}
+    options: list[Value] = []
     for value in values:
-        for option in each(value):
-            found.setdefault(_identity(option), option)
-    if not found:
-        return UNKNOWN
-    if len(found) == 1:
-        return next(iter(found.values()))
-    options = list(found.values())
-    if len(options) > MAX_ALTERNATIVES:
-        options = _shorten(options)
-    return Union(tuple(options))
+        if isinstance(value, Union):
+            options.extend(value.options)
+        else:
+            options.append(value)
+    if len(options) > 1:
+        options = list({_identity(option): option for option in reversed(options)}.values())[::-1]
+    if len(options) <= 1:
+        return options[0] if options else UNKNOWN
+    return Union(tuple(options if len(options) <= MAX_ALTERNATIVES else _shorten(options)))
 
 
 def join2(left: Value, right: Value) -> Value:
@@ -246,14 +245,15 @@ def join2(left: Value, right: Value) -> Value:
 
 
 def _identity(value: Value) -> Any:
-    if isinstance(value, Const):
-        return ("const", *value.key())
-    if isinstance(value, Ref):
-        return ("ref", value.path)
-    if isinstance(value, OwnName):
-        return ("own", value.module, value.name)
-    if isinstance(value, OwnModule):
-        return ("module", value.name)
+    kind = type(value)
+    if kind is Const:
+        return ("const", *value.key())  # type: ignore[attr-defined]  # narrowed by kind, for speed
+    if kind is Ref:
+        return value.path  # type: ignore[attr-defined]  # as above
+    if kind is OwnName:
+        return ("own", value.module, value.name)  # type: ignore[attr-defined]  # as above
+    if kind is OwnModule:
+        return ("module", value.name)  # type: ignore[attr-defined]  # as above
     return id(value)
 
 
