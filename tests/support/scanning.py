@@ -1,6 +1,8 @@
-"""Evaluates one source in this process, for tests of the evaluator."""
+"""Evaluates sources in this process, for tests of the evaluator."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from toolchain.scan.evaluate.interpreter import Reach
 from toolchain.scan.evaluate.package import Package
@@ -8,12 +10,34 @@ from toolchain.scan.evaluate.run import run_module
 from toolchain.scan.evaluate.wiring import make_interpreter
 from toolchain.scan.policy import load_policy
 
+_CORPUS = Path(__file__).parents[1] / "corpus"
 
-def reached(source: str) -> list[Reach]:
-    """What the default policy forbids of what the source reaches."""
+
+def samples(name: str) -> list[tuple[str, str]]:
+    """(title, text) of each sample of a corpus file; a title stands on a line after ``## ``."""
+    blocks = ("\n" + (_CORPUS / name).read_text()).split("\n## ")[1:]
+    return [(block.partition("\n")[0], block.partition("\n")[2]) for block in blocks]
+
+
+def files_of(text: str) -> dict[str, bytes]:
+    """The files of a sample: one, or several, each after a line ``#: path``."""
+    files: dict[str, str] = {}
+    current = "plugin.py"
+    for line in text.splitlines():
+        if line.startswith("#: "):
+            current = line[3:]
+        else:
+            files[current] = files.get(current, "") + line + "\n"
+    return {name: source.encode() for name, source in files.items()}
+
+
+def reached(text: str) -> list[Reach]:
+    """What the default policy forbids of what a sample reaches."""
     policy = load_policy()
-    interpreter = make_interpreter(policy, Package({"plugin.py": source.encode()}))
-    module = interpreter.package.file("plugin.py")
-    assert module is not None
-    run_module(interpreter, module)
+    sources = files_of(text)
+    interpreter = make_interpreter(policy, Package(sources))
+    for name in sources:
+        module = interpreter.package.file(name)
+        assert module is not None, name
+        run_module(interpreter, module)
     return [found for found in interpreter.reached.values() if policy.rules[found.rule].default == "forbidden"]

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 
-from tests.support.scanning import reached
+from tests.support.scanning import files_of, reached, samples
+from toolchain.scan.policy import load_policy
 
-_CORPUS = Path(__file__).parents[2] / "corpus"
-
-
-def _samples(name: str) -> list[tuple[str, str]]:
-    blocks = (_CORPUS / name).read_text().split("## ")[1:]
-    return [(block.partition("\n")[0], block.partition("\n")[2]) for block in blocks]
+_BAD = [*samples("bad.txt"), *samples("evasions.txt")]
+_GOOD = samples("good.txt")
 
 
-@pytest.mark.parametrize(("title", "source"), _samples("bad.txt"), ids=lambda value: value.split("\n")[0])
+@pytest.mark.parametrize(("title", "source"), _BAD, ids=[title for title, _ in _BAD])
 def test_a_bad_sample_is_found_in_its_class(title: str, source: str) -> None:
     assert title.split(maxsplit=1)[0] in {found.power for found in reached(source)}
 
 
-@pytest.mark.parametrize(("title", "source"), _samples("good.txt"), ids=lambda value: value.split("\n")[0])
+@pytest.mark.parametrize(("title", "source"), _GOOD, ids=[title for title, _ in _GOOD])
 def test_an_honest_sample_is_not_flagged(title: str, source: str) -> None:
     assert reached(source) == [], title
 
 
-def test_the_corpus_is_large_enough_and_parses() -> None:
-    bad, good = _samples("bad.txt"), _samples("good.txt")
-    assert len(bad) >= 150
-    assert len(good) >= 100
-    for _, source in (*bad, *good):
-        ast.parse(source)
+def test_the_corpus_parses_and_names_each_sample_once() -> None:
+    for _, text in (*_BAD, *_GOOD):
+        for source in files_of(text).values():
+            ast.parse(source)
+    for group in (_BAD, _GOOD):
+        titles = [title for title, _ in group]
+        assert len(titles) == len(set(titles))
+
+
+def test_every_forbidden_rule_with_names_has_a_bad_sample() -> None:
+    seen = {found.rule for _, source in _BAD for found in reached(source)}
+    named = {rule.id for rule in load_policy().exact.values() if rule.default == "forbidden"}
+    assert named <= seen

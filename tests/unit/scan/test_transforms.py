@@ -6,10 +6,10 @@ import base64
 import codecs
 import keyword
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.scanning import reached
+from tests.support.scanning import reached, samples
 
 _NAMES = st.from_regex(r"[a-z_][a-z0-9_]{2,8}", fullmatch=True).filter(
     lambda name: (
@@ -48,3 +48,58 @@ def test_a_chain_of_aliases_is_followed(names) -> None:
 @given(_NAMES, _NAMES)
 def test_renaming_an_honest_thing_changes_nothing(first, second) -> None:
     assert reached(f"import re as {first}\n{second} = {first}.compile('x')\n{second}.match('y')\n") == []
+
+
+_CARRIERS = (
+    "h = {0}",
+    "h = [1, {0}][1]",
+    "h = {{'k': {0}}}['k']",
+    "h = (lambda: {0})()",
+    "def _g():\n    return {0}\nh = _g()",
+    "def _i(x):\n    return x\nh = _i({0})",
+    "class _C:\n    m = {0}\nh = _C.m",
+    "class _C:\n    def __init__(self):\n        self.m = {0}\nh = _C().m",
+    "class _C:\n    @property\n    def m(self):\n        return {0}\nh = _C().m",
+    "(h := {0})",
+    "h, _r = {0}, 1",
+    "*_r, h = 1, 2, {0}",
+    "for h in ({0},):\n    pass",
+    "h = next(iter([{0}]))",
+    "h = next(x for x in [{0}])",
+    "h = ({0} if len('x') else None)",
+    "h = (None or {0})",
+    "try:\n    h = {0}\nexcept ValueError:\n    h = None",
+    "def _y():\n    yield {0}\nh = list(_y())[0]",
+    "h = dict(k={0}).get('k')",
+    "match {0}:\n    case h:\n        pass",
+    "def _d(m={0}):\n    return m\nh = _d()",
+    "def _k(**kw):\n    return kw['m']\nh = _k(m={0})",
+    "import functools\nh = functools.partial(lambda m: m, {0})()",
+)
+_POWERS = (
+    ("import os", "os", "h.system('x')", "P"),
+    ("import os", "os", "getattr(h, 'po' + 'pen')('x')", "P"),
+    ("import builtins", "builtins", "h.eval('1')", "E"),
+    ("", "eval", "h('1')", "E"),
+    ("import pickle", "pickle", "h.loads(b'')", "D"),
+    ("import importlib", "importlib", "h.import_module(n)", "I"),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(_CARRIERS), min_size=1, max_size=3), st.sampled_from(_POWERS))
+def test_a_power_is_found_however_it_is_carried(carriers, power) -> None:
+    first, held, use, letter = power
+    lines = [first]
+    for position, carrier in enumerate(carriers):
+        lines.append(carrier.format(held).replace("_C", f"_C{position}").replace("_g", f"_g{position}"))
+        held = "h"
+    assert letter in {reach.power for reach in reached("\n".join([*lines, use, ""]))}
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(samples("good.txt")), _NAMES)
+def test_an_honest_sample_stays_so_inside_a_function(sample, name) -> None:
+    body = "".join(f"    {line}\n" for line in sample[1].splitlines())
+    if "import *" not in body and '"""' not in body:
+        assert reached(f"def {name}():\n{body}    return None\n") == []
