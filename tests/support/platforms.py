@@ -56,6 +56,7 @@ class Server:
     signed: str = "host;content-length;content-type"
     only_documented: bool = False
     redirect_put_to: str | None = None
+    collections: list[dict[str, Any]] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def calls(self, method: str, ending: str = "") -> list[Seen]:
@@ -132,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return step
         if path.endswith("/extractors"):
             return "extractors"
+        if "/collections" in path:
+            return "collections"
         if path.endswith("/plugins"):
             return "list"
         return "delete" if self.command == "DELETE" else "get"
@@ -268,6 +271,21 @@ class _Handler(BaseHTTPRequestHandler):
         statuses = self.server_state.statuses
         status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
         return 200, {"status": status, "error": "no room" if status == "FAILED" else None, "route_prefix": "/r"}
+
+    def _collections(self, _: Any) -> tuple[Any, ...]:
+        rows, parts = self.server_state.collections, urlsplit(self.path)
+        if rows is None and parts.path != "/v1/collections":
+            return 404, _error("no such endpoint")
+        if not parts.path.endswith("/documents"):
+            return 200, {"collection_id": "col_1", "collection_name": "c", "status": "COMPLETED"}
+        start = int(parse_qs(parts.query)["offset"][0])
+        end = start + int(parse_qs(parts.query)["limit"][0])
+        assert rows is not None
+        return 200, {
+            "documents": rows[start:end],
+            "total": len(rows),
+            "next_offset": end if end < len(rows) else None,
+        }
 
     def _named(self) -> str:
         return urlsplit(self.path).path.rpartition("/")[2]

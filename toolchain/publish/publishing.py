@@ -68,7 +68,7 @@ class PublishOrder:
 
 @dataclass(frozen=True)
 class Published:
-    """A plugin on the server. ``was_there`` says that this very release had been published before.
+    """A plugin on the server. ``was_there`` says that this very archive had been sent before.
 
     ``record_sent`` is false for servers that know the documented fields only: the record stays beside the archive.
     """
@@ -113,12 +113,21 @@ class Publisher:
         entry = self._announced(order, attempt)
         if entry.stage == CONFIRMED:
             return Published(entry.plugin_id or plugin_id(packed), True, False, None)
-        entry = self._uploaded(packed, entry)
+        entry, was_stored = self._uploaded(packed, entry)
         confirmation, sent = self._confirmed(order, entry)
         found = confirmation.plugin_id or plugin_id(packed)
+        if was_stored:
+            self._check_still_there(found)
         done = Entry(packed.reading.archive_sha256, CONFIRMED, plugin_id=found)
         self._journal.keep(self._place(packed), done)
-        return Published(found, False, sent, confirmation)
+        return Published(found, was_stored, sent, confirmation)
+
+    def _check_still_there(self, found: str) -> None:
+        """A server that answers an old upload again may speak of a plugin that was deleted since."""
+        try:
+            self._platform.plugin(found)
+        except NotThere as reason:
+            raise _StartAnew(reason) from reason
 
     def _announced(self, order: PublishOrder, attempt: int) -> Entry:
         """The upload to work on: one that was begun before, a new one, or word that all is done."""
@@ -172,9 +181,10 @@ class Publisher:
         confirmed = entry is not None and entry.stage == CONFIRMED and entry.archive_sha256 in ours
         return confirmed and plugin.archive_sha256 is None
 
-    def _uploaded(self, packed: PackedPlugin, entry: Entry) -> Entry:
+    def _uploaded(self, packed: PackedPlugin, entry: Entry) -> tuple[Entry, bool]:
+        """The entry after the upload, and whether the object had been there already."""
         if entry.stage == STORED:
-            return entry
+            return entry, False
         upload = entry.upload
         assert upload is not None, "an entry that was begun has its upload"
         order = PutOrder(
@@ -197,7 +207,7 @@ class Publisher:
             phase.result = "there already" if stored.was_there else done
         entry = replace(entry, stage=STORED, etag=stored.etag)
         self._journal.keep(self._place(packed), entry)
-        return entry
+        return entry, stored.was_there
 
     def _confirmed(self, order: PublishOrder, entry: Entry) -> tuple[Confirmation, bool]:
         upload = entry.upload

@@ -191,3 +191,24 @@ def test_reasons_are_bounded():
 def test_a_reason_shows_what_is_known():
     assert str(Reason("m")) == "m"
     assert Reason("m", "f", 1).to_json()["line"] == 1
+
+
+CREATE = {
+    "collection_name": "c",
+    "source": {"type": "bucket", "bucket_ids": ["bkt_1"]},
+    "feature_extractor": {"feature_extractor_name": "one", "version": "1.0.0"},
+}
+
+
+def test_a_collection_of_a_namespace(server, platform):
+    server.collections = [{"text": str(number)} for number in range(1200)]
+    collection = platform.collections.create(**CREATE)
+    assert (collection.collection_id, platform.collections.get("col_1").status) == ("col_1", "completed")
+    assert len(list(platform.collections.documents("col_1"))) == 1200
+    assert [seen.path for seen in server.calls("POST")] == [f"/v1/namespaces/{NAMESPACE}/collections"]
+
+
+def test_a_collection_of_a_platform_that_knows_them_by_header_only(server, platform):
+    assert platform.collections.create(**CREATE).collection_id == "col_1"
+    last = server.calls("POST")[-1]
+    assert (last.path, last.headers["X-Namespace"]) == ("/v1/collections", NAMESPACE)

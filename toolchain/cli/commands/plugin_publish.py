@@ -154,7 +154,7 @@ def _verdict(published: Published | None) -> str:
     if published is None:
         return "DRY RUN PASSED: nothing was uploaded"
     if published.was_there:
-        return "PUBLISHED (this very release was there before)"
+        return "PUBLISHED (these very bytes were there before)"
     beside = "" if published.record_sent else "; the record stays beside the archive, for this server takes none"
     return f"PUBLISHED{beside}"
 

@@ -143,8 +143,19 @@ class DeploymentStatus(Answer):
 
 
 class Collection(Answer):
-    """A collection: the features of a plugin over a source."""
+    """A collection: the features of a plugin over a source. The last three fields are our own registry's."""
 
     collection_id: str | None = None
     collection_name: str | None = None
     status: Word | None = None
+    error: str | None = None
+    rows: int | None = None
+    columns: list[str] = Field(default_factory=list)
+
+
+class Documents(Answer):
+    """A page of a collection's rows with their features."""
+
+    documents: list[dict[str, Any]] = Field(default_factory=list)
+    total: int | None = None
+    next_offset: int | None = None

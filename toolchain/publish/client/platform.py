@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import UsageFault
+from toolchain.publish.client.collections import Collections
 from toolchain.publish.client.errors import (
     AlreadyThere,
     AnswerMalformed,
@@ -23,7 +24,6 @@ from toolchain.publish.client.errors import (
 )
 from toolchain.publish.client.models import (
     Answer,
-    Collection,
     Confirmation,
     Deletion,
     Deployment,
@@ -167,12 +167,17 @@ class Platform:
         path = f"{self._plugin(plugin_id)}/status"
         return self._read(DeploymentStatus, self._call("GET", path), path)
 
-    def create_collection(self, body: Mapping[str, Any]) -> Collection:
-        """The contract's ``client.collections.create``: ``body`` names collection, source and extractor."""
-        reply = self.transport.request(
-            "POST", "/v1/collections", json=dict(body), headers={"X-Namespace": self.namespace}
-        )
-        return self._read(Collection, self._checked(reply, "/v1/collections"), "/v1/collections")
+    @property
+    def collections(self) -> Collections:
+        """The namespace's collections: where published plugins are used."""
+        return Collections(self)
+
+    def ask(
+        self, model: type[_Model], method: str, path: str, *, root: str | None = None, **options: Any
+    ) -> _Model:
+        """One call whose answer is a ``model``; ``path`` is below the namespace, or below ``root``."""
+        reply = self.transport.request(method, (self._root if root is None else root) + path, **options)
+        return self._read(model, self._checked(reply, path), path)
 
     def _plugin(self, plugin_id: str) -> str:
         return f"/plugins/{quote(plugin_id, safe='')}"

@@ -1,0 +1,100 @@
+"""The client against our own registry: the whole way, over HTTP, with the record."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.platforms import KEY
+from tests.support.registries import Backend, fresh_server
+from tests.support.releases import make_signed_release
+from tests.support.verdicts import parse_envelope
+from toolchain.cli import main as cli
+from toolchain.core.errors import MixpeekError
+from toolchain.core.reporter import SilentReporter
+from toolchain.publish.client.errors import AlreadyThere, KeyRefused, PluginRefused
+from toolchain.publish.client.platform import Platform
+from toolchain.publish.client.transport import Connection, Transport
+from toolchain.publish.journal import Journal
+from toolchain.publish.publishing import Publisher, PublishOrder, Waiting
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with fresh_server(Backend("embedded"), tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture
+def somebody(server):
+    return server.publisher()
+
+
+def publish(somebody, release, tmp_path, key=None):
+    with Transport(Connection(somebody.url, key or somebody.key)) as transport:
+        publisher = Publisher(
+            Platform(transport, somebody.namespace), Journal(tmp_path / "journal"), SilentReporter(), Waiting(60)
+        )
+        return publisher.publish(PublishOrder(release.packed, release.record, "A plugin.", deploy=False))
+
+
+def test_a_release_is_published_once_with_its_record(somebody, tmp_path):
+    release = make_signed_release(tmp_path)
+    published = publish(somebody, release, tmp_path)
+    assert published.record_sent
+    assert published.confirmation.validation_status == "passed"
+    assert published.confirmation.facts, "the registry tells what it found itself"
+    assert publish(somebody, release, tmp_path / "elsewhere").was_there
+
+
+def test_the_commands_speak_to_it(somebody, tmp_path, capsys, monkeypatch):
+    release = make_signed_release(tmp_path)
+    plugin = publish(somebody, release, tmp_path).plugin_id
+    monkeypatch.setenv("MIXPEEK_API_KEY", somebody.key)
+    monkeypatch.setenv("MIXPEEK_BASE_URL", somebody.url)
+    monkeypatch.setenv("MIXPEEK_NAMESPACE", somebody.namespace)
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = cli.run([*arguments, "--json"])
+        return code, parse_envelope(capsys.readouterr().out).envelope
+
+    code, listed = run("plugin", "list", "--source", "custom")
+    assert (code, [found["plugin_id"] for found in listed["data"]["plugins"]]) == (0, [plugin])
+    code, shown = run("plugin", "show", plugin)
+    assert (code, shown["data"]["plugin"]["archive_sha256"]) == (0, release.packed.reading.archive_sha256)
+    assert shown["data"]["plugin"]["facts"]
+    code, refused = run("plugin", "delete", plugin)
+    assert (code, refused["error"]["id"]) == (2, "usage")
+    code, _ = run("plugin", "delete", plugin, "--yes")
+    assert code == 0
+    code, gone = run("plugin", "show", plugin)
+    assert (code, gone["error"]["id"]) == (2, "not-found")
+    assert somebody.key not in json.dumps([listed, shown, refused, gone])
+
+
+def test_another_release_of_the_same_version_is_refused(somebody, tmp_path):
+    publish(somebody, make_signed_release(tmp_path / "a"), tmp_path)
+
+    other = make_signed_release(tmp_path / "b")
+    (tmp_path / "b" / "spoiled_plugin" / "notes.txt").write_text("changed")
+    other = make_signed_release(tmp_path / "b")
+    with pytest.raises(AlreadyThere):
+        publish(somebody, other, tmp_path / "there")
+
+
+def test_a_plugin_that_the_registry_refuses_is_told_why(somebody, tmp_path):
+    (tmp_path / "p").mkdir()
+    release = make_signed_release(tmp_path / "p")
+    (tmp_path / "p" / "spoiled_plugin" / "evil.py").write_text("import subprocess\nsubprocess.run(['id'])\n")
+    release = make_signed_release(tmp_path / "p")
+    with pytest.raises(PluginRefused, match="subprocess") as caught:
+        publish(somebody, release, tmp_path)
+    assert "evil.py:" in str(caught.value)
+
+
+def test_a_wrong_key(somebody, tmp_path):
+    with pytest.raises(KeyRefused) as caught:
+        publish(somebody, make_signed_release(tmp_path), tmp_path, key=KEY)
+    assert isinstance(caught.value, MixpeekError)
