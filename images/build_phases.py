@@ -33,8 +33,11 @@ class RunningPhase:
         """What the phase's line says at its end."""
         parts = [self.note] if self.note else []
         if self.bytes:
-            rate = "" if self.cached or seconds < 0.05 else f" ({self.bytes / 1e6 / seconds:.0f} MB/s)"
-            parts.append(f"{self.bytes / 1e6:.1f} MB{rate}")
+            # Of a few files, or of next to no time, a rate would only be noise.
+            measured = not self.cached and seconds >= 0.05 and self.bytes >= 1_000_000
+            rate = f" ({self.bytes / 1e6 / seconds:.0f} MB/s)" if measured else ""
+            size = f"{self.bytes / 1e6:.1f} MB" if self.bytes >= 100_000 else f"{self.bytes / 1e3:.1f} kB"
+            parts.append(size + rate)
         if self.cached:
             parts.append("cached")
         return ", ".join(parts)

@@ -56,6 +56,14 @@ def test_a_rate_is_shown_where_there_was_time_to_measure_one() -> None:
     assert phase.text(2.0) == "100.0 MB, cached"
 
 
+def test_what_is_small_has_a_size_that_says_so_and_no_rate() -> None:
+    phase = RunningPhase(Phase("code"))
+    phase.bytes = 9_216
+    assert phase.text(2.0) == "9.2 kB"
+    phase.bytes = 700_000
+    assert phase.text(2.0) == "0.7 MB"
+
+
 def test_a_phase_that_fails_is_marked_and_not_kept() -> None:
     stream = io.StringIO()
     phases = Phases(StreamReporter(stream))

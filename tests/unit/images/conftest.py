@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import socket
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 from images.files import Cache
 from images.pylock import LockedWheel
 from images.target import Target
+from tests.support.wheels import digest
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +45,8 @@ def make_wheel(tmp_path):
     def make(files=None, *, name="demo", entries=(), record=None, compression=zipfile.ZIP_DEFLATED):
         files = {f"{name}/__init__.py": b"x = 1\n", f"{name}-1.0.dist-info/METADATA": b"Name: x\n"} | (files or {})
         path = tmp_path / f"{name}-1.0-py3-none-any.whl"
-        rows = [f"{file},{_digest(data)},{len(data)}" for file, data in files.items()]
-        rows += [f"{info.filename},{_digest(data)},{len(data)}" for info, data in entries]
+        rows = [f"{file},{digest(data)},{len(data)}" for file, data in files.items()]
+        rows += [f"{info.filename},{digest(data)},{len(data)}" for info, data in entries]
         text = record if record is not None else "\n".join([*rows, f"{name}-1.0.dist-info/RECORD,,"])
         with zipfile.ZipFile(path, "w", compression) as archive:
             for file, data in files.items():
@@ -70,7 +70,3 @@ def locked():
         return LockedWheel(name, "1.0", path.name, address, hashlib.sha256(data).hexdigest(), len(data))
 
     return entry
-
-
-def _digest(data):
-    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
