@@ -34,30 +34,16 @@ _SIGNATURES: dict[str, tuple[bytes, ...]] = {
     "numpy": (b"\x93NUMPY",),
     "hdf5": (b"\x89HDF",),
     "sqlite": (b"SQLite format 3",),
+    "table": (b"ORC", b"Obj\x01", b"SIMPLE  ="),  # ORC, Avro, FITS
     "gguf": (b"GGUF",),
     "fasttext": (b"\xba\x16\x4f\x2f",),
 }
 _HARMLESS = frozenset(
-    [
-        "image",
-        "media",
-        "document",
-        "font",
-        "parquet",
-        "arrow",
-        "numpy",
-        "safetensors",
-        "text",
-        "empty",
-        "gguf",
-        "json",
-        "sqlite",
-        "hdf5",
-        "fasttext",
-        "sentencepiece",
-        "tflite",
-    ]
-) | {"tensor data"}
+    {
+        "arrow", "document", "empty", "fasttext", "font", "gguf", "hdf5", "image", "json", "media", "numpy",
+        "parquet", "safetensors", "sentencepiece", "sqlite", "table", "tensor data", "text", "tflite",
+    }
+)  # fmt: skip
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill")
 _TEXT_KINDS = (
     ((".py", ".pyi", ".pyw"), "python"),

@@ -53,7 +53,9 @@ class Reading:
         self._bytes = 0
 
     def problem(self, rule: str, message: str, file: str) -> None:
-        """Note a finding about a file that is not, or not only, judged by its bytes."""
+        """Note a finding about a file that is not, or not only, judged by its bytes. Raises ``Exhausted``."""
+        if len(self.problems) >= self.limits.files:
+            raise Exhausted(f"more than {self.limits.files:,} files that cannot be read")
         self.problems.append(Problem(rule, message, file))
 
     def tick(self) -> None:

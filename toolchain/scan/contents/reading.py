@@ -11,7 +11,7 @@ from pathlib import Path
 from toolchain.core.errors import UsageFault
 from toolchain.scan.contents.kinds import archive_kind
 from toolchain.scan.contents.left_out import LeftOut
-from toolchain.scan.contents.model import Entry, Exhausted, Reading
+from toolchain.scan.contents.model import Entry, Exhausted, Problem, Reading
 
 _BYTECODE_HEADER = 16
 
@@ -34,7 +34,7 @@ def read_contents(target: Path, reading: Reading) -> Iterator[Entry]:
     try:
         yield from entries
     except Exhausted as reason:
-        reading.problem("limit.total", str(reason), "")
+        reading.problems.append(Problem("limit.total", str(reason), ""))
 
 
 def _file(target: Path, reading: Reading) -> Iterator[Entry]:

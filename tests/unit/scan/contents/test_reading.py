@@ -71,6 +71,15 @@ class TestFolders:
             (tmp_path / f"{number}.py").write_text("1")
         assert read(tmp_path)[1] == {"limit.total"}
 
+    def test_more_problems_than_the_limit_are_one_more(self, tmp_path: Path) -> None:
+        for folder in range(3):
+            (tmp_path / str(folder)).mkdir()
+            for number in range(30):
+                (tmp_path / str(folder) / str(number)).symlink_to("nowhere")
+        _, rules, reading = read(tmp_path)
+        assert rules == {"file.link", "limit.total"}
+        assert len(reading.problems) == 51
+
     def test_a_large_file_is_not_read(self, tmp_path: Path) -> None:
         with (tmp_path / "a.bin").open("wb") as file:
             file.truncate(64 << 30)
