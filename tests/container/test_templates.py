@@ -41,7 +41,7 @@ def generated(request, tmp_path_factory):
 
 
 def test_a_generated_plugin_passes_in_the_sandbox(generated):
-    data = passed(mixpeek("plugin", "test", "--sandbox", "--json", "--path", generated), "scan")
+    data = passed(mixpeek("plugin", "test", "--sandbox", "--json", "--path", generated), "scan", "behaviour")
     assert data["evidence"]["observed"]["confinement"]["network"] == "none"
     assert data["samples"]["recomputed"]["vectors"]
 
@@ -52,6 +52,6 @@ def test_a_generated_plugin_passes_on_this_machine(generated):
 
 def test_the_example_embeds_a_thousand_real_rows_in_the_sandbox():
     done = mixpeek("plugin", "test", "--sandbox", "--json", "--path", ROOT / "examples/text_embedder")
-    data = passed(done, "scan")
+    data = passed(done, "scan", "behaviour")
     (vectors,) = data["samples"]["recomputed"]["vectors"]
     assert (vectors["vectors"] >= 1000, vectors["dimension"], vectors["missing"]) == (True, 256, 0)
