@@ -20,6 +20,7 @@ _CHUNK = 1 << 16
 _TAIL_BYTES = 64 << 10
 _WARM_UP_SECONDS = 60.0  # the worker's imports on a cold disk; not the plugin's time
 _TICK_SECONDS = 0.25
+_DATAGRAMS = 1024  # twice the queue that distributions set (net.unix.max_dgram_qlen)
 _PIPE_CHUNKS = 32  # twice the most that a pipe of an ordinary user holds (1 MiB, pipe(7))
 
 
@@ -185,11 +186,15 @@ class StageRun:
 
     def _drain(self, pipes: StagePipes) -> None:
         """Take what is still in the pipes; all who could write to them are dead, so that is little."""
-        takers = (self._take_output, self._take_result, self._take_claim)
-        for descriptor, take in zip((pipes.output, pipes.results, pipes.claims.fileno()), takers, strict=True):
+        left = (
+            (pipes.output, self._take_output, _PIPE_CHUNKS),
+            (pipes.results, self._take_result, _PIPE_CHUNKS),
+            (pipes.claims.fileno(), self._take_claim, _DATAGRAMS),
+        )
+        for descriptor, take, most in left:
             os.set_blocking(descriptor, False)
             with suppress(BlockingIOError):
-                for _ in range(_PIPE_CHUNKS):
+                for _ in range(most):
                     if not take(descriptor):
                         break
 

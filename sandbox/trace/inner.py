@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.guest.numbers import NUMBERS
+from sandbox.seccomp.source import NAMESPACE_FLAGS
 from sandbox.trace.bpf import ARCHITECTURES, Action, Rule, Test, assemble
 from sandbox.trace.calls import refused_names
 from sandbox.trace.places import PACKAGES, QUIET, SENSITIVE, SYSTEM_LIBRARIES
@@ -16,7 +17,6 @@ from toolchain.core.digests import sha256_json
 _AF_UNIX = 1
 _SOL_SOCKET = 1
 _MSG_NOSIGNAL = 0x4000
-_NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEW… together (sched.h)
 _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 4, 22
 _PROT_EXEC = 4
 
@@ -34,7 +34,7 @@ _NETWORK = (
 )
 _PROCESSES = (
     Rule("execve"),
-    Rule("clone", tests=(Test(0, 0, _NAMESPACE_FLAGS, unequal=True),)),
+    Rule("clone", tests=(Test(0, 0, NAMESPACE_FLAGS, unequal=True),)),
     # A process that hides its memory hides what it asks for.
     Rule("prctl", tests=(Test(0, _PR_SET_DUMPABLE), Test(1, 0))),
     Rule("prctl", tests=(Test(0, _PR_SET_SECCOMP),)),

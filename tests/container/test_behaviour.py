@@ -355,3 +355,21 @@ def test_what_attacks_the_report_leaves_a_bounded_one(plugin, capsys, name):
     assert verdict.exit_code == 1
     assert any(rule.startswith("behaviour.") for rule in verdict.rules) or name == "closed descriptors"
     assert len(tried(verdict)) < 500
+
+
+def test_gvisor_leaves_one_witness_which_is_not_enough_for_an_audit(plugin, capsys):
+    spoil(
+        plugin,
+        """
+        import socket
+        try:
+            socket.getaddrinfo("c2.example.net", 80)
+        except OSError:
+            pass
+        """,
+    )
+    verdict = plugin_test(capsys, plugin, "--sandbox", "--trace", "--level", "gvisor")
+    assert verdict.finding("behaviour.one-source")["severity"] == "unknown"
+    assert [source["present"] for source in verdict.envelope["data"]["behaviour"]["sources"]] == [False, True]
+    (asked,) = [doing for doing in tried(verdict) if doing["category"] == "dns"]
+    assert (asked["subject"], asked["sources"], asked["file"]) == ("c2.example.net", ["claimed"], "processors.py")

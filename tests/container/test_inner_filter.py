@@ -116,19 +116,6 @@ print(json.dumps([without, with_it, closed]))
     assert told[2] == ["the process holds 0 listeners"]
 
 
-def test_a_second_listener_is_refused_by_the_kernel(inside):
-    told = inside(
-        """
-install()
-try:
-    install()
-except kernel.FilterRefused as reason:
-    print(json.dumps(str(reason)))
-"""
-    )
-    assert "did not take the inner filter" in told
-
-
 @pytest.mark.usefixtures("leaves_nothing")
 def test_a_worker_that_cannot_be_confined_runs_nothing(plugin, capsys, monkeypatch):
     """Under the engine's closed profile the listener cannot be taken over: as on a kernel that lacks it."""
