@@ -139,7 +139,8 @@ class _Making:
 
     @property
     def _request(self) -> TestRequest:
-        return TestRequest(self._copy, sandbox=True, plugin_sample=self._order.plugin_sample)
+        # An audit: everything that the plugin does is watched, by two sources.
+        return TestRequest(self._copy, sandbox=True, trace=True, plugin_sample=self._order.plugin_sample)
 
     def _test(self) -> tuple[dict[str, Any], tuple[Finding, ...], ExitCode]:
         inputs = {

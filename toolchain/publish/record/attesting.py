@@ -13,6 +13,7 @@ from sandbox.policy import Policy
 from toolchain.check.reading import read_plugin
 from toolchain.core.digests import sha256_file, sha256_json
 from toolchain.plugin.manifest import Manifest
+from toolchain.plugin.permissions import read_permissions
 from toolchain.publish.packing import PackedPlugin
 from toolchain.publish.record import statements as say
 from toolchain.publish.record.signing import StatementSigner, sign_record
@@ -87,17 +88,7 @@ def _parameters(packed: PackedPlugin, manifest: Manifest) -> Document:
 
 def _permissions(manifest: Manifest) -> dict[str, list[str]]:
     """What the plugin declares to need outside: hosts, executables, environment."""
-    metadata = manifest.values.get("metadata")
-    declared = manifest.values.get("permissions")
-    if declared is None and isinstance(metadata, dict):
-        declared = metadata.get("permissions")
-    if not isinstance(declared, dict):
-        return {}
-    return {
-        str(kind): [item for item in listed if isinstance(item, str)]
-        for kind, listed in declared.items()
-        if isinstance(kind, str) and isinstance(listed, list)
-    }
+    return {kind: listed for kind, listed in read_permissions(manifest).to_json().items() if listed}
 
 
 def _scan(evidence: Evidence) -> Document:
