@@ -39,6 +39,8 @@ def modules_after(*arguments):
         ("plugin", "--help"),
         ("plugin", "init", "--help"),
         ("plugin", "test", "--help"),
+        ("plugin", "scan", "--help"),
+        ("plugin", "diff", "--help"),
     ],
     ids=" ".join,
 )

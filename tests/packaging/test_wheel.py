@@ -64,6 +64,8 @@ def test_the_top_level_names_are_exactly_ours(names):
         "registry/pages/templates/plugin.html",
         "sandbox/guest/__main__.py",
         "toolchain/cli/output.schema.json",
+        "toolchain/scan/html/style.css",
+        "toolchain/scan/policy/rules.toml",
         *(
             f"toolchain/plugin/templates/{category}/{file}"
             for category in ("text", "image", "video", "audio", "document", "multimodal")
