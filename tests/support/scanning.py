@@ -31,8 +31,8 @@ def files_of(text: str) -> dict[str, bytes]:
     return {name: source.encode() for name, source in files.items()}
 
 
-def reached(text: str) -> list[Reach]:
-    """What the default policy forbids of what a sample reaches."""
+def reached(text: str, *, strict: bool = False) -> list[Reach]:
+    """What the default policy forbids of what a sample reaches, or all that the strict one has a word on."""
     policy = load_policy()
     sources = files_of(text)
     interpreter = make_interpreter(policy, Package(sources))
@@ -40,4 +40,5 @@ def reached(text: str) -> list[Reach]:
         module = interpreter.package.file(name)
         assert module is not None, name
         run_module(interpreter, module)
-    return [found for found in interpreter.reached.values() if policy.rules[found.rule].default == "forbidden"]
+    found = interpreter.reached.values()
+    return list(found) if strict else [one for one in found if policy.rules[one.rule].default == "forbidden"]

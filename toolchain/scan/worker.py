@@ -38,18 +38,18 @@ def main() -> None:
     sys.setrecursionlimit(6000)
     # Syntax trees hold no cycles, and the process is short-lived: collecting would triple the time.
     gc.disable()
-    signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGPROF, _stop)  # processor time: a busy machine says nothing about the file
     package = Package(sources, tuple(request["roots"]))
     interpreter = make_interpreter(load_policy(), package)
     # What one file stores on another's objects is known when both have been read: a small tree is read twice.
     for _ in range(1 if package.large or len(request["judge"]) < 2 else 2):
         for name in request["judge"]:
             _say({"start": name})
-            signal.setitimer(signal.ITIMER_REAL, request["seconds"])
+            signal.setitimer(signal.ITIMER_PROF, request["seconds"])
             try:
                 _say(_judge(interpreter, name, sources[name]))
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _stop(_number: int, _frame: object) -> None:

@@ -36,3 +36,26 @@ def test_every_forbidden_rule_with_names_has_a_bad_sample() -> None:
     seen = {found.rule for _, source in _BAD for found in reached(source)}
     named = {rule.id for rule in load_policy().exact.values() if rule.default == "forbidden"}
     assert named <= seen
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x.__class__",
+        "x.__subclasses__()",
+        "x.__globals__",
+        "x.mro()",
+        "import threading",
+        "import fcntl",
+        "open('x')",
+        "globals()",
+        "setattr(a, 'b', 1)",
+        "import pickle",
+        "import multiprocessing",
+        "import resource",
+    ],
+)
+def test_the_stricter_published_list_is_judged_under_strict_only(source: str) -> None:
+    policy = load_policy()
+    assert reached(source) == []
+    assert {policy.rules[found.rule].strict for found in reached(source, strict=True)} & {"forbidden", "warned"}

@@ -48,11 +48,29 @@ ANY_MODULE = "sys.modules.?"
 DOORS = ("os", "builtins", "importlib")
 
 
+_STRICT = frozenset(
+    {
+        "__class__",
+        "__bases__",
+        "__base__",
+        "__subclasses__",
+        "__mro__",
+        "mro",
+        "__code__",
+        "__globals__",
+        "__builtins__",
+    }
+)
+"""What the strict list warns of on anything."""
+
+
 def get_attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Value:
     """``value.name`` for every alternative; what policy names is recorded."""
     if value is UNKNOWN and name not in INTROSPECTION:
         return it.regain(name, node)
     it.burn()
+    if name in _STRICT:
+        it.emit_named("state.dunder", f"?.{name}", node)
     if not isinstance(value, Union):
         return it.mention(_attribute(it, value, name, node), node)
     results = [_attribute(it, option, name, node) for option in each(value)]

@@ -22,6 +22,7 @@ from toolchain.scan.evaluate.objects import class_attribute, metaclass_of, share
 from toolchain.scan.evaluate.package import Module
 from toolchain.scan.evaluate.subscripts import set_attribute
 from toolchain.scan.evaluate.values import (
+    CONTENT,
     UNKNOWN,
     Bound,
     Carrier,
@@ -124,7 +125,15 @@ def construct(it: Interpreter, cls: Class, request: Call) -> Value:
         fields = {**dict(zip(cls.frame.parameters, request.args, strict=False)), **request.kwargs}
         for name, value in fields.items():
             set_attribute(it, made, name, value)
+        for base in cls.bases:
+            if isinstance(base, Ref) and base.path in _CONTAINERS:
+                made.attributes[CONTENT] = it.call(base, request)
     return made
+
+
+_CONTAINERS = frozenset(
+    {"builtins.dict", "builtins.list", "builtins.tuple", "builtins.set", "collections.UserDict"}
+)
 
 
 def call_function(

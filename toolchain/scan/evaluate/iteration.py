@@ -6,7 +6,7 @@ import ast
 
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.objects import class_attribute
-from toolchain.scan.evaluate.values import UNKNOWN, Const, Function, Instance, Seq, Value, each
+from toolchain.scan.evaluate.values import CONTENT, UNKNOWN, Const, Function, Instance, Seq, Value, each
 
 UNROLL = 1024
 
@@ -16,6 +16,8 @@ def iterated(it: Interpreter, value: Value, node: ast.AST) -> Value:
     for option in each(value):
         if not isinstance(option, Instance):
             continue
+        if CONTENT in option.attributes:
+            return option.attributes[CONTENT]
         found: Value | None = None
         for name, given in (("__iter__", []), ("__aiter__", []), ("__getitem__", [UNKNOWN])):
             hook = class_attribute(it, option.cls, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from toolchain.scan.evaluate.dynamic import dynamic_attribute
 from toolchain.scan.evaluate.folding import fold
@@ -20,6 +21,7 @@ from toolchain.scan.evaluate.values import (
     Class,
     Const,
     Dunder,
+    Function,
     Instance,
     Method,
     Ref,
@@ -142,7 +144,7 @@ def carried(it: Interpreter, request: Call) -> Value:
     held = [
         option
         for value in (*request.args, *request.kwargs.values())
-        for option in (each(value) if not isinstance(value, Seq) else value.items[:8])
+        for option in _handed_over(it, value, request)
         if isinstance(option, Ref) and option.path in it.policy.sensitive
     ]
     if not held:
@@ -157,6 +159,17 @@ def carried(it: Interpreter, request: Call) -> Value:
         if not names:
             it.lose(door)
     return Carrier(tuple(held))
+
+
+def _handed_over(it: Interpreter, value: Value, request: Call) -> Iterator[Value]:
+    """What something outside gets at through an argument: itself, its items, what it returns when called."""
+    for option in each(value):
+        if isinstance(option, Seq):
+            yield from option.items[:8]
+        elif isinstance(option, Function) and (isinstance(option.node, ast.Lambda) or option.returns is not None):
+            yield from each(it.call_function(option, [], {}, request.node))
+        else:
+            yield option
 
 
 _REPLACING = frozenset({"setattr", "delattr", "object", "setitem"})

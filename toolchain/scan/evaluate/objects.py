@@ -7,6 +7,7 @@ import ast
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.introspection import INTROSPECTION, introspect
 from toolchain.scan.evaluate.values import (
+    CONTENT,
     UNKNOWN,
     Bound,
     Class,
@@ -50,6 +51,8 @@ def attribute_of_instance(it: Interpreter, value: Instance, name: str, node: ast
     inherited = class_attribute(it, value.cls, name)
     if inherited is not None:
         return join(_bind(it, option, value, node) for option in each(inherited))
+    if CONTENT in value.attributes:
+        return it.attribute(value.attributes[CONTENT], name, node)
     for hook in ("__getattr__", "__getattribute__"):
         function = class_attribute(it, value.cls, hook)
         if isinstance(function, Function):

@@ -17,7 +17,7 @@ import textwrap
 import unicodedata
 import zlib
 from collections.abc import Callable
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -115,8 +115,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "textwrap.dedent": textwrap.dedent,
     "struct.pack": struct.pack,
     "struct.unpack": struct.unpack,
-    "itertools.chain": lambda *x: list(chain(*x)),
-    "itertools.chain.from_iterable": lambda x: list(chain.from_iterable(x)),
     "itertools.islice": taken,
     "itertools.zip_longest": lambda *x: list(zip_longest(*x)),
     "string.capwords": string.capwords,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import TypeGuard
 
 from toolchain.scan.evaluate.dynamic import dynamic_attribute
 from toolchain.scan.evaluate.folding import NotKnown, concrete, fold
@@ -12,6 +13,7 @@ from toolchain.scan.evaluate.modules import import_module
 from toolchain.scan.evaluate.objects import class_attribute
 from toolchain.scan.evaluate.pure import LIMIT
 from toolchain.scan.evaluate.values import (
+    CONTENT,
     UNKNOWN,
     Carrier,
     Class,
@@ -157,12 +159,19 @@ def _of_dunder(it: Interpreter, value: Dunder, key: Value, node: ast.AST) -> Val
 
 def _of_object(it: Interpreter, value: Instance | Class, key: Value, node: ast.AST) -> Value:
     cls = value.cls if isinstance(value, Instance) else value
-    names = ("__getitem__",) if isinstance(value, Instance) else ("__class_getitem__", "__getitem__")
+    names = ("__getitem__", "__missing__") if isinstance(value, Instance) else ("__class_getitem__", "__getitem__")
+    found = get_item(it, value.attributes[CONTENT], key, node) if _holds(value) else UNKNOWN
+    if found is not UNKNOWN:
+        return found
     for name in names:
         function = class_attribute(it, cls, name)
         if isinstance(function, Function):
             return it.call_function(function, [value, key], {}, node)
     return UNKNOWN
+
+
+def _holds(value: Value) -> TypeGuard[Instance]:
+    return isinstance(value, Instance) and CONTENT in value.attributes
 
 
 def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast.AST) -> None:
@@ -182,6 +191,8 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
         elif isinstance(option, Seq):
             _set_in_seq(option, key, value)
         elif isinstance(option, Instance):
+            if _holds(option):
+                set_item(it, option.attributes[CONTENT], key, value, node)
             function = class_attribute(it, option.cls, "__setitem__")
             if isinstance(function, Function):
                 it.call_function(function, [option, key, value], {}, node)

@@ -161,6 +161,10 @@ class Instance(Value):
     attributes: dict[str, Value] = field(default_factory=dict)
 
 
+CONTENT = "<content>"
+"""The attribute under which an object of a subclass of ``dict`` or ``list`` keeps its items."""
+
+
 @dataclass(slots=True, eq=False)
 class Bound(Value):
     """A function bound to its first argument."""

@@ -161,6 +161,21 @@ def of_accumulate(it: Interpreter, request: Call) -> Value:
     return UNKNOWN
 
 
+def of_chain(it: Interpreter, request: Call) -> Value:
+    """``itertools.chain``: the items of all arguments, one after another."""
+    return _joined(request.args)
+
+
+def of_chain_from_iterable(it: Interpreter, request: Call) -> Value:
+    """``itertools.chain.from_iterable``."""
+    return _joined(list(contents(request.args[0])) if request.args else [])
+
+
+def _joined(parts: list[Value]) -> Value:
+    items = [item for part in parts for item in contents(part)]
+    return Seq("generator", items, all(elements(part) is not None for part in parts))
+
+
 def of_starmap(it: Interpreter, request: Call) -> Value:
     rows = list(contents(request.args[1])) if len(request.args) > 1 else []
     results = [
