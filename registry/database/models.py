@@ -92,6 +92,7 @@ class Upload(Base):
     __table_args__ = (
         Index("ix_uploads_state", "state", "confirmed_at"),
         Index("ix_uploads_namespace", "namespace_id", "state"),
+        Index("ix_uploads_cleared", "cleared", "expires_at"),
     )
 
     upload_id: Mapped[str] = mapped_column(String(60), primary_key=True)
@@ -113,6 +114,7 @@ class Upload(Base):
     claims: Mapped[dict[str, Any] | None]
     results: Mapped[dict[str, Any]]
     problem: Mapped[dict[str, Any] | None]
+    cleared: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
 class Release(Base):

@@ -62,7 +62,7 @@ def prove(work: Work, exhibit: Exhibit) -> Proof:
         facts += _signed(work, exhibit, statements)
     except RecordRefused as reason:
         raise Refused([Reason(reason.rule, f"{reason.message}; {reason.remedy}", reason.where)]) from None
-    facts += _told(work, statements)
+    facts += [*_told(work, statements), _bill(packages, statements)]
     shown = {"packages": packages, "sbom": _components(statements), "behaviour": _behaviour(statements)}
     return Proof(facts, shown)
 
@@ -119,6 +119,18 @@ def _told(work: Work, statements: Statements) -> Iterator[Fact]:
     yield compared("scan.rules_sha256", told, found["rules"]["sha256"], "other rules are no fault, ours decide")
     result = statements["tests"].predicate.get("result")
     yield Fact("tests", Standing.CLAIMED, claimed=clean(str(result))[:_TEXT], note="the registry ran no tests")
+
+
+def _bill(packages: list[dict[str, str]], statements: Statements) -> Fact:
+    """The bill of materials against the lock: every locked package must be a component."""
+    listed = {component["name"] for component in _components(statements)}
+    missing = sorted(package["name"] for package in packages if package["name"] not in listed)
+    if missing:
+        return Fact("sbom", Standing.DIFFERS, f"{len(listed)} components", f"missing: {', '.join(missing[:10])}")
+    if not packages:
+        return Fact("sbom", Standing.CLAIMED, f"{len(listed)} components", note="the archive has no lock")
+    note = "every locked package is a component"
+    return Fact("sbom", Standing.REVERIFIED, f"{len(listed)} components", f"{len(packages)} locked packages", note)
 
 
 def _locked(tree: Path) -> list[dict[str, str]]:

@@ -22,7 +22,7 @@ from toolchain.plugin.names import normalize_version, validate_name
 
 _CONTENT_TYPE = "application/gzip"
 # Between the last moment in which an upload may begin and the one in which it has surely ended.
-_UPLOAD_GRACE = timedelta(hours=1)
+UPLOAD_GRACE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def begin(session: Session, limits: Limits, namespace: str, wanted: Begin, princ
         state=State.AWAITING.value,
         attempts=0,
         results={},
+        cleared=False,
     )
     session.add(upload)
     append(session, Event("upload.begun", namespace, upload_id, {"name": wanted.name, "version": version}))
@@ -124,7 +125,7 @@ def _check_there(database: Database, storage: Storage, upload: Upload) -> None:
         there = stream is not None
     if there:
         return
-    if now() <= upload.expires_at + _UPLOAD_GRACE:
+    if now() <= upload.expires_at + UPLOAD_GRACE:
         message = "nothing was uploaded yet: send the archive with PUT to the presigned URL, then confirm again"
         raise Refusal(404, "object_missing", message, {"upload_id": upload.upload_id})
     with database.write() as session:

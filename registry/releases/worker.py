@@ -24,11 +24,13 @@ from registry.releases.publishing import publish
 from registry.releases.refused import Reason, Refused
 from registry.releases.states import WORKING, State, following
 from registry.releases.steps import Verifier, Work
+from registry.releases.sweeping import sweep
 from registry.settings import Limits
 from registry.storage import StorageFault
 
 _LOG = logging.getLogger(__name__)
 _IDLE_SECONDS = 2.0
+_SWEEP_SECONDS = 600.0
 _LONGEST_PAUSE = timedelta(minutes=5)
 
 Watcher = Callable[[str, State], None]
@@ -54,6 +56,7 @@ class Worker:
         self._watcher = watcher
         self._stop = threading.Event()
         self._changed = threading.Condition()
+        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
         self._threads = [
             threading.Thread(target=self._run, name=f"verification-{number}", daemon=True)
             for number in range(threads)
@@ -91,21 +94,30 @@ class Worker:
 
     def work_off(self) -> None:
         """Do everything that can be done now, in this thread."""
-        while (upload_id := self._next()) is not None and self._take(upload_id):
+        while not self._stop.is_set() and any(self._take(upload_id) for upload_id in self._waiting()):
             pass
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 self.work_off()
-            except Refusal:
-                pass  # the database is away; it is asked again soon
+                self._sweep()
+            except (Refusal, StorageFault):
+                pass  # the database or the store is away; it is asked again soon
             except Exception:  # noqa: BLE001 - the thread must live on for the next upload
                 _LOG.exception("the verification of an upload broke off")
             with self._changed:
                 self._changed.wait(_IDLE_SECONDS)
 
-    def _next(self) -> str | None:
+    def _sweep(self) -> None:
+        with self._changed:
+            due = time.monotonic() >= self._sweep_at
+            if due:
+                self._sweep_at = time.monotonic() + _SWEEP_SECONDS
+        if due:
+            sweep(self._bench.database, self._bench.verifier.storage)
+
+    def _waiting(self) -> list[str]:
         query = (
             select(Upload.upload_id)
             .where(Upload.state.in_([state.value for state in WORKING]))
@@ -115,7 +127,7 @@ class Worker:
         )
         with self._bench.database.read() as session:
             waiting = list(session.scalars(query))
-        return next((upload_id for upload_id in waiting if not self._claims.held(upload_id)), None)
+        return [upload_id for upload_id in waiting if not self._claims.held(upload_id)]
 
     def _take(self, upload_id: str) -> bool:
         """Bring an upload as far as it goes; whether it was ours to bring."""

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from registry.database.connection import Database
 from registry.database.models import Deployment, Release, now
-from registry.errors import Refusal, conflict
+from registry.errors import Refusal, conflict, unavailable
 from registry.log import Event, append
 from registry.releases.claims import WorkClaims
 from registry.running.fetching import fetched
@@ -68,7 +68,10 @@ class Deployer:
         with self._claims.claim(f"service {release.release_id}") as ours:
             if not ours:
                 raise Refusal(503, "starting", "the deployment is starting; call again", {}, {"Retry-After": "2"})
-            return self._keep(release.release_id, self._service_of(release)[1])
+            try:
+                return self._keep(release.release_id, self._service_of(release)[1])
+            except MixpeekError as reason:
+                raise unavailable(f"the deployment cannot be started again: {reason.message}") from None
 
     def drop(self, release_id: str) -> None:
         """End what runs for a release."""

@@ -12,15 +12,19 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from registry.database.models import Upload, now
 from registry.log import newest, verify_log
 from registry.releases.states import WORKING, State
+from registry.releases.sweeping import sweep
 from registry.releases.uploads import Claims, confirm
 from registry.storage import UploadTerms
 from tests.support import killed_worker
@@ -81,6 +85,30 @@ def test_what_was_uploaded_after_the_hash_was_taken_does_not_count(server, publi
     server.registry.storage.remove(begun["s3_key"])
     with server.registry.storage.open(key) as stream:
         assert stream.read() == archive
+
+
+def test_what_nobody_confirms_expires_and_is_cleared_away(server, publisher, archive):
+    begun = publisher.begin(archive).json()
+    publisher.put(begun, archive)
+    published = publisher.begin(archive).json()
+    publisher.put(published, archive)
+    kept = publisher.confirm(published["upload_id"]).json()["s3_archive_url"]
+    storage, database = server.registry.storage, server.registry.database
+    long_ago = now() - timedelta(days=2)
+    both = [begun["upload_id"], published["upload_id"]]
+    with database.write() as session:
+        session.execute(update(Upload).where(Upload.upload_id.in_(both)).values(expires_at=long_ago))
+    while sweep(database, storage):
+        pass
+    for upload in (begun, published):
+        with storage.open(upload["s3_key"]) as stream:
+            assert stream is None
+    with storage.open(kept) as stream:
+        assert stream.read() == archive
+    late = publisher.client.post(f"/plugins/uploads/{begun['upload_id']}/confirm")
+    assert (late.status_code, late.json()["error"]["type"]) == (400, "invalid_request")
+    assert "expired" in late.json()["error"]["message"]
+    assert publisher.confirm(published["upload_id"]).json()["validation_status"] == "passed"
 
 
 def test_two_confirms_at_once_are_one_release(server, publisher, archive):

@@ -17,7 +17,7 @@ def test_no_request_makes_a_500(server):
         operation = result.ok()
 
         @settings(
-            max_examples=25,
+            max_examples=12,
             deadline=None,
             database=None,
             phases=(Phase.explicit, Phase.generate),

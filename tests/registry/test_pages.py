@@ -15,6 +15,10 @@ from tests.support.registries import Server, plugin_archive
 HOSTILE = "<script>document.title='owned'</script><img src=//192.0.2.1/x>"
 
 
+# The pages read what the API's tests hold to both backends: one will do.
+pytestmark = pytest.mark.parametrize("backend_kind", ["embedded"], indirect=True, scope="session")
+
+
 @pytest.fixture
 def page(server):
     """A client without a key, as a browser's: it keeps cookies and follows nothing."""

@@ -42,6 +42,7 @@ def test_a_record_by_nobody_we_know_is_a_claim(publisher, release):
     assert found["scan.verdict"] == "re-verified"
     assert found["scan.rules_sha256"] == "differs"
     assert found["tests"] == "claimed"
+    assert found["sbom"] == "re-verified"
     shown = publisher.client.get(PLUGIN).json()["plugin"]
     assert standings(shown) == found
 

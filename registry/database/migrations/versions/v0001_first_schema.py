@@ -78,9 +78,11 @@ def upgrade() -> None:
         sa.Column("claims", sa.JSON(), nullable=True),
         sa.Column("results", sa.JSON(), nullable=False),
         sa.Column("problem", sa.JSON(), nullable=True),
+        sa.Column("cleared", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("upload_id", name=op.f("pk_uploads")),
     )
     op.create_index("ix_uploads_namespace", "uploads", ["namespace_id", "state"], unique=False)
+    op.create_index("ix_uploads_cleared", "uploads", ["cleared", "expires_at"], unique=False)
     op.create_index("ix_uploads_state", "uploads", ["state", "confirmed_at"], unique=False)
     op.create_table(
         "browser_sessions",
