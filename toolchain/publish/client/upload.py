@@ -18,7 +18,7 @@ from toolchain.publish.client.transport import Connection, open_client, redacted
 if TYPE_CHECKING:
     import httpx
 
-_CHUNK: Final = 256 << 10
+_CHUNK: Final = 1 << 20  # costs as little as curl does; 64 KiB cost three times that
 _REDIRECTS: Final = 3
 _ALREADY_THERE: Final = 412
 _BODY_LIMIT: Final = 64 << 10
