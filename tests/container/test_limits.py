@@ -62,8 +62,10 @@ BOMBS = (
         try:
             while True:
                 if os.fork() == 0:
-                    os.fork() or time.sleep(60)
-                    os._exit(0)
+                    try:
+                        os.fork() or time.sleep(60)
+                    finally:  # a child that came back would report as the test does
+                        os._exit(0)
         except OSError:
             pass
         """,
