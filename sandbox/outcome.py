@@ -8,6 +8,8 @@ from typing import Any
 
 from sandbox.conversation import Transcript
 
+_KILLED = 128 + 9  # as engines write SIGKILL
+
 
 class Ending(str, Enum):
     """How the container's life ended.
@@ -62,9 +64,9 @@ def classify(transcript: Transcript, facts: EngineFacts, violation: str | None) 
     The order decides the ambiguous cases. What ended before its first stage ended without the plugin, so the
     image or the engine is at fault, unless memory ran out. A broken protocol comes next: whatever else happened,
     what was heard is worth nothing. The host's own deadline and the kernel's memory kill come before the exit
-    status, which they cause. A supervisor that left early without either was ended by something inside: it has no
-    other way to die. A memory kill that hit only one stage leaves a complete transcript; the stage's own report
-    then shows signal 9.
+    status, which they cause. SIGKILL without either came from outside, for the kernel lets nobody inside send it
+    to process 1 (pid_namespaces(7)); a supervisor that left early in any other way was ended by something inside.
+    A memory kill that hit only one stage leaves a complete transcript; its report then shows signal 9.
     """
     if not transcript.started and not facts.out_of_memory:
         return Ending.UNAVAILABLE, before_the_plugin(facts.exit_code, transcript)
@@ -89,5 +91,7 @@ def _left_early(transcript: Transcript, facts: EngineFacts) -> tuple[Ending, str
         return Ending.MEMORY, "the container ran out of memory and the kernel ended it"
     if facts.exit_code is None:
         return Ending.UNAVAILABLE, "the engine lost the container while it ran"
+    if facts.exit_code == _KILLED:
+        return Ending.UNAVAILABLE, "somebody outside killed the container while it ran"
     stage = transcript.started[-1]
     return Ending.DIED, f"the guest ended with status {facts.exit_code} during {stage} without reporting"

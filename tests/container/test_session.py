@@ -137,6 +137,25 @@ def image(own_engine, plugin) -> str:
     return plugin_image(own_engine, plugin)
 
 
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_container_that_somebody_else_removes_says_nothing_about_the_plugin(sleeping, own_engine):
+    with running(sleeping, "--sandbox") as command:
+        pid = command.process.pid
+        assert eventually(lambda: asleep(own_engine, pid), 30)
+        (container,) = sandboxes(own_engine, pid)
+        own_engine.client.api.remove_container(container, force=True)
+        verdict = command.verdict()
+    # The engine may still know of it when it is asked how the container ended, or not: neither blames the plugin.
+    assert verdict.exit_code == 3
+    assert {finding["severity"] for finding in verdict.envelope["findings"]} <= {"unknown"}
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_two_runs_of_one_plugin_at_once(plugin):
+    with running(plugin, "--sandbox") as one, running(plugin, "--sandbox") as other:
+        assert [one.verdict(60).exit_code, other.verdict(60).exit_code] == [0, 0]
+
+
 def test_a_command_that_is_killed_leaves_a_container_that_ends_by_itself(sleeping, own_engine, capsys):
     with running(sleeping, "--sandbox") as command:
         pid = command.process.pid
