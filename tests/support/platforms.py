@@ -52,6 +52,7 @@ class Server:
     statuses: list[str] = field(default_factory=lambda: ["QUEUED", "IN_PROGRESS", "DEPLOYED"])
     begin_answer: dict[str, Any] = field(default_factory=dict)
     confirm_answer: dict[str, Any] = field(default_factory=dict)
+    plugin_answer: dict[str, Any] = field(default_factory=dict)
     tells_digest: bool = True
     signed: str = "host;content-length;content-type"
     only_documented: bool = False
@@ -230,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
             "plugin_id": plugin, "name": begun["name"], "version": begun["version"], "deployed": False,
             "description": begun.get("description"), "validation_status": "passed", "created_at": "2026-01-01",
             "feature_uri": f"mixpeek://{begun['name']}@{begun['version']}", "updated_at": "2026-01-01",
-            **({"code_hash": digest} if state.tells_digest else {}),
+            **({"code_hash": digest} if state.tells_digest else {}), **state.plugin_answer,
         }  # fmt: skip
         return 200, {
             "success": True, "upload_id": upload, "plugin_id": plugin, "validation_status": "passed",

@@ -17,6 +17,7 @@ from toolchain.core.sealed import SealedPlace
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PACKAGES: Final = ("engine", "images", "sandbox", "toolchain")
+_DATA: Final = (".py", ".json", ".toml")  # seccomp profiles and rules decide as the programs do
 
 
 class EvidenceStore:
@@ -45,7 +46,9 @@ def _name(kind: str, inputs: dict[str, Any]) -> str:
 @cache
 def _program() -> str:
     """What makes the findings: the release, and its files as they lie here, so that an edited one counts."""
-    files = [path for package in _PACKAGES for path in sorted((_ROOT / package).rglob("*.py"))]
+    files = [
+        path for package in _PACKAGES for path in sorted((_ROOT / package).rglob("*")) if path.suffix in _DATA
+    ]
     states = [(path, path.stat()) for path in files]
     return sha256_json(
         [__version__, [[str(path.relative_to(_ROOT)), state.st_size, state.st_mtime_ns] for path, state in states]]

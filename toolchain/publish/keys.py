@@ -65,6 +65,7 @@ class KeyStore:
 
         Raises ``KeyUnusable`` when there is none, others may read it, or it is not Ed25519.
         """
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
         from securesystemslib.signer import CryptoSigner
@@ -75,7 +76,7 @@ class KeyStore:
             raise KeyUnusable("others may read the signing key", where=str(file), remedy=f"chmod 600 {file}")
         try:
             key = load_pem_private_key(data, None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise KeyUnusable(
                 "not a private key in PEM without a password", where=str(file), remedy=_MAKE
             ) from None
@@ -118,13 +119,14 @@ def public_pem(path: Path) -> str:
 
 
 def _public_key(file: Path) -> SSlibKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
     from securesystemslib.signer import SSlibKey
 
     try:
         key = load_pem_public_key(_read(file, "pass a public key in PEM"))
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise UsageFault("not a public key in PEM", where=str(file), remedy="pass the .pub file") from None
     if not isinstance(key, Ed25519PublicKey):
         raise UsageFault("not an Ed25519 key", where=str(file), remedy="ask for an Ed25519 public key")

@@ -29,6 +29,7 @@ from toolchain.publish.record.reading import record_document
 
 _CONTENT_TYPES: Final = {"tar.gz": "application/gzip", "zip": "application/zip"}
 _ROUNDS: Final = 3
+_JUDGEMENTS: Final = ("passed", "failed")
 _MEGABYTE: Final = 1e6
 
 
@@ -235,12 +236,12 @@ class Publisher:
                 found = self._found_afterwards(packed)
                 if found is None:
                     raise
-                return found
+                confirmation = found
             except (NotThere, PluginRefused) as reason:
                 found = self._found_afterwards(packed)
-                if found is not None:
-                    return found
-                raise _StartAnew(reason) from reason
+                if found is None:
+                    raise _StartAnew(reason) from reason
+                confirmation = found
             if confirmation.refused:
                 self._journal.forget(self._place(packed))
                 raise _refused(confirmation)
@@ -251,7 +252,10 @@ class Publisher:
             looks.wait("the server still verifies the plugin", upload_id)
 
     def _watched(self, packed: PackedPlugin, confirmation: Confirmation) -> Confirmation:
-        """Look at the plugin until the server has judged it, where the documented endpoints are all there is."""
+        """Look at the plugin until the server has judged it, where the documented endpoints are all there is.
+
+        A status that the API does not document is no judgement: it is waited on like ``pending``.
+        """
         looks = _Looks(self._waiting)
         found = confirmation.plugin_id or plugin_id(packed)
         while True:
@@ -261,11 +265,12 @@ class Publisher:
                 status = "pending"
             if status == "failed":
                 raise _refused(confirmation)
-            if status != "pending":
+            if status == "passed":
                 return confirmation.model_copy(update={"validation_status": status, "plugin_id": found})
             looks.wait("the server still validates the plugin", found)
 
     def _found_afterwards(self, packed: PackedPlugin) -> Confirmation | None:
+        """What became of a confirmation whose answer was lost; a status that is no judgement is still pending."""
         try:
             plugin = self._platform.plugin(plugin_id(packed))
         except (NotThere, ServerRefused, ServerUnavailable):
@@ -274,9 +279,8 @@ class Publisher:
         told = _digests(plugin)
         if plugin.archive_sha256 is not None and not told & digests:
             return None
-        return Confirmation(
-            plugin_id=plugin.plugin_id, validation_status=plugin.validation_status, feature_uri=plugin.feature_uri
-        )
+        status = plugin.validation_status if plugin.validation_status in _JUDGEMENTS else "pending"
+        return Confirmation(plugin_id=plugin.plugin_id, validation_status=status, feature_uri=plugin.feature_uri)
 
     def _deployed(self, order: PublishOrder, published: Published) -> Published:
         batch_only = not any(member.name == "realtime.py" for member in order.packed.reading.members)

@@ -89,9 +89,10 @@ def make_release(order: ReleaseOrder, reporter: Reporter) -> ReleaseOutcome:
         return ReleaseOutcome(packing.findings, ExitCode.PLUGIN_AT_FAULT, "pack")
     with _unpacked(packing.packed) as copy:
         # With nothing changed this is two calls to the engine; what is tested below is this very image's code.
-        image = build_plugin(BuildOrder(copy, locked=True), SilentReporter()).image
-        assert image is not None, "the same files were built a moment ago"
-        return _Making(order, packing.packed, copy, image, reporter).run(started)
+        again = build_plugin(BuildOrder(copy, locked=True), SilentReporter())
+        if again.image is None:  # somebody edited the folder between the build and the packing
+            return ReleaseOutcome(again.findings, ExitCode.PLUGIN_AT_FAULT, "validate")
+        return _Making(order, packing.packed, copy, again.image, reporter).run(started)
 
 
 class _Making:

@@ -177,6 +177,12 @@ HOSTILE_ZIPS = {
     "zip-differs": lambda: good_zip().replace(f"{TOP}/a.py".encode(), f"{TOP}/c.py".encode(), 1),
     "zip-content": lambda: good_zip().replace(struct.pack("<L", zlib.crc32(b"x = 1\n" * 50)), b"abcd"),
     "zip-extra": lambda: zip_of((f"{TOP}/a.py", b"x"), extra=struct.pack("<2HB", 0x7075, 1, 0)),
+    "folder-size": lambda: with_u16(
+        with_u16(zip_of((f"{TOP}/d/", b"hidden"), external_attr=0o040755 << 16), b"PK\3\4", 22, 0),
+        b"PK\1\2",
+        24,
+        0,
+    ),
     "duplicate": lambda: good_zip().replace(f"{TOP}/b.py".encode(), f"{TOP}/a.py".encode()),
     "case-collision": lambda: good_zip().replace(f"{TOP}/b.py".encode(), f"{TOP}/A.py".encode()),
     "no-top-folder": lambda: zip_of(("a.py", b"x")),

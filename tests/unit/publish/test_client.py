@@ -31,7 +31,7 @@ def naps():
 
 @pytest.fixture
 def platform(server, naps):
-    with Transport(Connection(server.url + "/", KEY, read_seconds=5), naps.append) as transport:
+    with Transport(Connection(server.url + "/", KEY, read_seconds=30), naps.append) as transport:
         yield Platform(transport, NAMESPACE)
 
 

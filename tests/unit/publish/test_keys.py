@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -61,6 +63,15 @@ def test_no_key_wrong_key_and_no_pem(keys, tmp_path):
         keys.trust(other, "other")
     with pytest.raises(KeyUnusable):
         keys.signer(other)
+
+
+def test_a_key_of_an_algorithm_that_nobody_knows_is_an_error_of_ours(keys, tmp_path):
+    # SubjectPublicKeyInfo whose algorithm is the object identifier 1.2.3.4
+    unknown = bytes.fromhex("300d300506032a0304030400010203")
+    file = tmp_path / "unknown.pub"
+    file.write_text(f"-----BEGIN PUBLIC KEY-----\n{b64encode(unknown).decode()}\n-----END PUBLIC KEY-----\n")
+    with pytest.raises(UsageFault, match="PEM"):
+        keys.trust(file, "stranger")
 
 
 def test_a_name_means_one_key(keys, tmp_path):

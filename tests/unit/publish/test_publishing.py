@@ -49,7 +49,7 @@ def order(tmp_path):
 
 def publish(server, order, tmp_path, **more):
     naps = []
-    connection = Connection(server.url, more.pop("key", KEY), read_seconds=5, retry=more.pop("retry", Retry()))
+    connection = Connection(server.url, more.pop("key", KEY), read_seconds=30, retry=more.pop("retry", Retry()))
     waiting = Waiting(more.pop("timeout", 60.0), sleep=naps.append)
     with Transport(connection, naps.append) as transport:
         publisher = Publisher(
@@ -336,6 +336,19 @@ def test_a_judgement_that_takes_its_time(server, order, tmp_path):
     server.confirm_answer = {"validation_status": "PENDING"}
     published = publish(server, order, tmp_path)
     assert published.confirmation.validation_status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [("FAILED", PluginRefused), ("REJECTED", StillUnderWay), (None, StillUnderWay)]
+)
+def test_only_a_plugin_that_the_server_passed_is_published(server, order, tmp_path, status, error):
+    """The confirmation is done and its answer lost: what the server then says of the plugin counts."""
+    server.faults["confirm"] = ["done-close"]
+    server.confirm_answer = {"validation_status": "PENDING"}
+    server.plugin_answer = {"validation_status": status}
+    with pytest.raises(error):
+        publish(server, order, tmp_path, timeout=0.5)
+    assert server.calls("POST", "/deploy") == []
 
 
 def test_a_registry_that_takes_the_record_gets_it(server, order, tmp_path):

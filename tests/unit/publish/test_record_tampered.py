@@ -295,6 +295,28 @@ def test_what_a_policy_asks(release, policy):
     assert rule_of(release, policy=policy) == "policy"
 
 
+@pytest.mark.parametrize(("listed", "forbidden"), [("PyYAML", "pyyaml"), ("ruamel_yaml", "Ruamel.YAML")])
+def test_a_forbidden_package_under_any_spelling_of_its_name(tmp_path, listed, forbidden):
+    def bring(document):
+        document["sbom"]["components"].append({"name": listed})
+
+    release = make_signed_release(tmp_path, bring)
+    assert rule_of(release, policy=VerifyPolicy(forbidden_packages=(forbidden,))) == "policy"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value", "rule"),
+    [("sbom", "components", [7], "malformed"), ("tests", "configuration", 7, "policy")],
+)
+def test_lists_that_are_none_satisfy_no_policy(tmp_path, kind, field, value, rule):
+    def spoil(document):
+        old = document[kind][field]
+        document[kind][field] = [*old, *value] if isinstance(value, list) else value
+
+    policy = VerifyPolicy(forbidden_packages=("left-pad",), sandbox_policies=("d" * 64,))
+    assert rule_of(make_signed_release(tmp_path, spoil), policy=policy) == rule
+
+
 def test_a_policy_that_names_another_signer(release):
     assert rule_of(release, policy=VerifyPolicy(signers=("colleague",))) == "wrong-key"
     assert release.verify(policy=VerifyPolicy(signers=("own",)))

@@ -28,7 +28,7 @@ class MemberNames:
         if len(parts) < 2:
             raise ArchiveRefused("no-top-folder", "a file lies outside the one top folder", where=name)
         folded = name.casefold()
-        if name in self._files.values():
+        if self._files.get(folded) == name:
             raise ArchiveRefused("duplicate", "two members have the same name", where=name)
         if folded in self._files:
             raise ArchiveRefused("case-collision", "two names differ in the case of letters only", where=name)

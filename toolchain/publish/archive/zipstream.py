@@ -25,6 +25,7 @@ _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _UTF8: Final = 0x800
 _LEVELS: Final = 0x6  # how hard the compressor tried
+_NOTHING_PACKED: Final = 2  # what deflate makes of no bytes; more would be content that nobody reads
 _CENTRAL_LIMIT: Final = 4 << 20
 _TIMES_AND_OWNERS: Final = frozenset({0x5455, 0x7875})
 _EPOCH: Final = (0, 0x21)  # 1 January 1980
@@ -220,7 +221,7 @@ def _check_entry(entry: _Entry) -> None:
         raise ArchiveRefused("device", "a member is no regular file", where=shown)
     if entry.mode & 0o7000:
         raise ArchiveRefused("special-mode", "a member has a set-user-id, set-group-id or sticky bit", where=shown)
-    if entry.is_folder and entry.size:
+    if entry.is_folder and (entry.size or entry.packed > _NOTHING_PACKED):
         raise ArchiveRefused("folder-size", "a folder has content", where=shown)
 
 

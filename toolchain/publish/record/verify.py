@@ -305,16 +305,22 @@ def _tests_passed(statements: Mapping[str, SignedStatement], policy: VerifyPolic
     mode = report.get("mode") if isinstance(report, dict) else None
     if policy.require_sandbox and mode != "sandbox":
         raise RecordRefused("policy", "the tests did not run in the sandbox", where="tests")
-    used = {_digest(entry) for entry in tests.get("configuration") or [] if _is(entry, "sandbox policy")}
+    configuration = tests.get("configuration")
+    listed = configuration if isinstance(configuration, list) else []
+    used = {_digest(entry) for entry in listed if _is(entry, "sandbox policy")}
     if policy.sandbox_policies and not used & set(policy.sandbox_policies):
         raise RecordRefused("policy", "the sandbox had a policy that yours does not name", where="tests")
 
 
 def _packages_allowed(statements: Mapping[str, SignedStatement], policy: VerifyPolicy) -> None:
+    from packaging.utils import canonicalize_name
+
     components = statements["sbom"].predicate.get("components")
-    listed = components if isinstance(components, list) else []
-    names = {str(component.get("name")) for component in listed if isinstance(component, dict)}
-    bad = sorted(names & set(policy.forbidden_packages))
+    if not isinstance(components, list) or not all(isinstance(one, dict) for one in components):
+        raise RecordRefused("malformed", "the SBOM lists no components", where="sbom")
+    # An index takes Ruamel.YAML and ruamel_yaml for the same package (PEP 503), and so must a ban.
+    names = {canonicalize_name(str(component.get("name"))) for component in components}
+    bad = sorted(names & {canonicalize_name(name) for name in policy.forbidden_packages})
     if bad:
         raise RecordRefused("policy", f"the policy forbids {', '.join(bad[:5])}", where="sbom")
 
