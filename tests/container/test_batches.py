@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -331,16 +330,3 @@ if not getattr(self, "thread", None):
             before = result.table.to_pylist()
             time.sleep(0.01)
             assert result.table.to_pylist() == before
-
-
-def test_no_descriptor_is_left(opened, plugin):
-    processor(plugin, "pass")
-
-    def round_trip():
-        with opened() as batches:
-            list(batches.run([table()]))
-
-    round_trip()
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    round_trip()
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before
