@@ -9,15 +9,16 @@ from typing import Final
 from sandbox.conversation import Job, Sample, Transcript
 from sandbox.guest.probes import EVERY
 from sandbox.guest.probes.limits import MEMORY
-from sandbox.outcome import SandboxOutcome
+from sandbox.outcome import Ending, SandboxOutcome
 from sandbox.policy import MEBIBYTE, Policy
 from sandbox.probes.deviations import left_out
 from sandbox.probes.judge import Judged, judge
 from sandbox.session import Session
 from toolchain.core.containers import ContainerEngine
 from toolchain.core.errors import EngineRefused
+from toolchain.core.image_layout import RUNTIME
 
-_RUNTIME: Final = "/opt/mixpeek/runtime"
+_KILLED: Final = 128 + 9
 _STAGES: Final = ("probes", "exhaustion")
 
 
@@ -62,7 +63,7 @@ def run_probes(engine: ContainerEngine, image: str, policy: Policy, *, with_pack
     wanted = [probe.id for probe in probes if not left_out(probe, places)]
     data = Sample("probes", "json", json.dumps(wanted).encode())
     with Session(engine, image, tried) as session:
-        outcome = session.run(Job("mixpeek_probes", _RUNTIME, stages=_STAGES, sample=data))
+        outcome = session.run(Job("mixpeek_probes", RUNTIME, stages=_STAGES, sample=data))
     outcomes = {**_reported(outcome), MEMORY.id: _exhaustion(outcome)}
     judged = judge(probes, outcomes, tried, places)
     return ProbeRun(judged, tried, outcome.facts.engine, outcome.facts.seconds)
@@ -84,7 +85,11 @@ def _exhaustion(outcome: SandboxOutcome) -> str:
     report = outcome.transcript.stages.get("exhaustion")
     if outcome.facts.out_of_memory:
         return "out of memory"
-    if report is None or report.status == -9:
+    if report is None:
+        # The kernel's kill of process 1 ends the container so; ours at the deadline does too, and says nothing.
+        killed = outcome.facts.exit_code == _KILLED and not outcome.facts.timed_out
+        return "SIGKILL" if killed and outcome.ending is Ending.DIED else outcome.reason
+    if report.status == -9:
         return "SIGKILL"
     return str((report.result or {}).get("outcome", f"ended with status {report.status}"))
 

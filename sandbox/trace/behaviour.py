@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from sandbox.trace.places import holds_credentials, starts_programs
+from sandbox.trace.places import holds_credentials, program, starts_programs
 
 
 class Category(str, Enum):
@@ -137,7 +137,8 @@ def read_behaviour(tried: Mapping[str, Any]) -> Behaviour:
             told = _dictionary(_dictionary(account).get(witness.value))
             for kind, count in _dictionary(told.get("left_out")).items():
                 left_out[kind] = left_out.get(kind, 0) + _number(count)
-            for event in told.get("events") or ():
+            events = told.get("events")
+            for event in events if isinstance(events, list) else ():
                 doing = _doing(_dictionary(event), witness, stage)
                 if doing is not None:
                     _merge(found, doing)
@@ -147,7 +148,11 @@ def read_behaviour(tried: Mapping[str, Any]) -> Behaviour:
 
 
 def _merge(found: dict[tuple[str, str, str], Doing], new: Doing) -> None:
-    key = (new.category.value, new.kind, " ".join(new.arguments) or new.subject)
+    subject = new.subject
+    if new.category is Category.EXECUTION:
+        # The first of the arguments is the caller's to choose, so it does not say which program it is.
+        subject = " ".join((program(new.subject), *new.arguments))
+    key = (new.category.value, new.kind, subject)
     if new.category is Category.DNS and key not in found:
         # The resolver may have tried the name within the domains that it searches.
         key = next((known for known in found if known[:2] == key[:2] and known[2].startswith(f"{key[2]}.")), key)

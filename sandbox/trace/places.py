@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from toolchain.core.image_layout import PYTHON
+
 QUIET = (
     "/opt/mixpeek/",
     "/usr/lib/",
@@ -56,6 +58,8 @@ PACKAGES = ("/opt/mixpeek/dependencies/", "/opt/mixpeek/pytest/")
 SYSTEM_LIBRARIES = ("/usr/", "/lib/", "/lib64/", "/opt/mixpeek/runtime/")
 """The image's own libraries, which are not told."""
 
+_PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")
+
 _CREDENTIALS = (
     r"/\.(?:ssh|aws|azure|gnupg|kube|password-store|mozilla|electrum|bitcoin|ethereum)(?:/|$)",
     r"/\.config/(?:gcloud|google-chrome|chromium|gh)(?:/|$)",
@@ -82,6 +86,15 @@ SENSITIVE = "|".join((*_CREDENTIALS, *_PERSISTENCE))
 
 _IS_CREDENTIAL = re.compile("|".join(_CREDENTIALS))
 _IS_PERSISTENCE = re.compile("|".join(_PERSISTENCE))
+
+
+def program(path: str) -> str:
+    """A program of the image by its name, as a search along PATH finds it; any other by its whole path.
+
+    A plugin may call a file of its own ``lscpu``, and hand it any list of arguments.
+    """
+    folder, _, name = path.rpartition("/")
+    return name if not folder or folder in _PROGRAM_FOLDERS or path == PYTHON else path
 
 
 def holds_credentials(path: str) -> bool:

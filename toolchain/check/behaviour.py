@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from sandbox.trace.behaviour import Behaviour, Category, Doing, Witness, read_behaviour
-from sandbox.trace.places import holds_credentials
+from sandbox.trace.places import holds_credentials, program
 from toolchain.check.guest_run import GuestRun
 from toolchain.check.report import CheckResult, Source, judge
 from toolchain.check.untrusted import one_line
@@ -50,6 +50,8 @@ _IS_SECRET = re.compile(
 )
 _WHOLE_ENVIRONMENT = "(all of it)"
 _PROBES = ("io_uring_setup",)  # event loops ask for it and do without
+# The guest cuts a word at 256 bytes (``sandbox.guest.trace.memory``): of a shorter line nothing is missing.
+_WHOLE_BYTES = 256
 # What the standard library and common packages start to find out about the machine, word for word.
 _HOUSEKEEPING = re.compile(
     r"\S*ldconfig -p"
@@ -125,8 +127,16 @@ def _names(doing: Doing, behaviour: Behaviour, permissions: Permissions) -> Judg
 def _execution(doing: Doing, _behaviour: Behaviour, permissions: Permissions) -> Judgement:
     if permissions.allows_program(doing.subject):
         return Judgement.DECLARED
+    return Judgement.ORDINARY if _is_housekeeping(doing) else Judgement.UNDECLARED
+
+
+def _is_housekeeping(doing: Doing) -> bool:
+    # By what was started, not by its arguments alone: a shell that is called `uname` is a shell.
+    name = doing.arguments[0].rpartition("/")[2] if doing.arguments else ""
     line = " ".join(doing.arguments)
-    return Judgement.ORDINARY if _HOUSEKEEPING.fullmatch(line) else Judgement.UNDECLARED
+    # What was cut off was not seen, so it is not known to be harmless.
+    is_whole = len(line.encode("utf-8", "surrogatepass")) < _WHOLE_BYTES
+    return program(doing.subject) == name and is_whole and _HOUSEKEEPING.fullmatch(line) is not None
 
 
 def _environment(doing: Doing, _behaviour: Behaviour, permissions: Permissions) -> Judgement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from toolchain.core.containers.options import state_dir
+from toolchain.core.places import state_dir
 from toolchain.publish.keys import KeyStore
 
 

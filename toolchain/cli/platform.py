@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from toolchain.core.containers.options import state_dir
+from toolchain.core.places import state_dir
 from toolchain.publish.client.platform import Platform
 from toolchain.publish.client.transport import Connection, Transport
 from toolchain.settings import Settings, resolve_settings

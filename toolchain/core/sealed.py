@@ -56,8 +56,15 @@ class SealedPlace:
         return hmac.digest(secret, f"{name}\n".encode() + payload, "sha256").hex().encode()
 
     def _make_key(self) -> None:
+        if self.key.exists():
+            return
         self.key.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            handle = os.open(self.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as stream:
+        # Linked when whole: nobody finds half a key, and an interruption leaves none that would never seal again.
+        temporary = self.key.with_name(f".{self.key.name}.{os.urandom(4).hex()}")
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
                 stream.write(os.urandom(_KEY_BYTES))
+            with suppress(FileExistsError):
+                os.link(temporary, self.key)
+        finally:
+            temporary.unlink(missing_ok=True)

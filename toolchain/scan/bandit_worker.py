@@ -68,15 +68,15 @@ def main() -> None:
     bandits = logging.getLogger("bandit")
     bandits.propagate = False
     bandits.addHandler(errors)
-    signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGPROF, _stop)  # processor time: a busy machine says nothing about the file
     rules = test_set.BanditTestSet(config.BanditConfig(), {"include": list(TESTS)})
     for name in request["judge"]:
         _say({"start": name})
-        signal.setitimer(signal.ITIMER_REAL, request["seconds"])
+        signal.setitimer(signal.ITIMER_PROF, request["seconds"])
         try:
             _say(_judge(rules, name, sources[name], errors))
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _stop(_number: int, _frame: object) -> None:

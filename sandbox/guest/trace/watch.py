@@ -34,7 +34,7 @@ class Watch:
         self._worker = worker
         self._ledger = ledger
         self._settled = threading.Event()
-        self._failure: str | None = None
+        self._failure: str | None = "its watch ended before it was looked over"
         threading.Thread(target=self._run, name="watch", daemon=True).start()
 
     def ready(self) -> None:
@@ -47,6 +47,7 @@ class Watch:
         try:
             with self._link:
                 listener = self._take_over()
+            self._failure = None
         except (OSError, ValueError, KeyError, FilterRefused) as reason:
             self._failure = str(reason)
             return

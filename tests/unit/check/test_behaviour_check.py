@@ -66,6 +66,12 @@ def program(line: str) -> dict[str, Any]:
         ),
         (program("python3 -c from multiprocessing.spawn import main;main(5);import os"), "undeclared"),
         (program("python3 -c import os"), "undeclared"),
+        (program(f"python3 -c from multiprocessing.spawn import main;main('{'a' * 100}')"), "ordinary"),
+        (program(f"python3 -c from multiprocessing.spawn import main;main('{'a' * 300}')"), "undeclared"),  # cut
+        (program("/usr/bin/lscpu --json"), "ordinary"),
+        (program("/opt/mixpeek/plugin/a/lscpu --json"), "undeclared"),
+        (event("execute", "/opt/mixpeek/plugin/a/tool", arguments=["lscpu"]), "undeclared"),
+        (event("execute", "/bin/sh", arguments=["uname", "-p"]), "undeclared"),
         (event("denied-call", "ptrace"), "undeclared"),
         (event("denied-call", "io_uring_setup"), "suspect"),
         (event("sensitive-read", "/etc/shadow"), "undeclared"),

@@ -123,6 +123,8 @@ def test_a_server_that_is_not_there(naps):
         "api.example.com",
         "https://user:password@api.example.com",
         "https://api.example.com?x=1",
+        "https://api.example.com:99999",
+        "https://[",
         "",
     ],
 )

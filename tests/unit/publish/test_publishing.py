@@ -204,6 +204,19 @@ def test_the_api_key_does_not_follow_a_redirect_to_another_place(server, order, 
         assert thief.seen == []
 
 
+@pytest.mark.parametrize("url", ["http://[", "http://h:99999/"])
+def test_addresses_that_are_none(server, order, tmp_path, url):
+    server.faults["begin"] = [(307, {"Location": url}, {})]
+    with pytest.raises(AnswerMalformed, match="nowhere"):
+        publish(server, order, tmp_path)
+    server.faults["put"] = [(307, {"Location": url}, "")]
+    with pytest.raises(UploadFailed, match="no URL"):
+        publish(server, order, tmp_path)
+    server.begin_answer = {"presigned_url": url}
+    with pytest.raises(UploadFailed, match="no URL"):
+        publish(server, order, tmp_path / "elsewhere")
+
+
 def test_a_redirect_within_the_api_is_followed(server, order, tmp_path):
     path = f"/v1/namespaces/{NAMESPACE}/plugins/uploads"
     server.faults["begin"] = [(307, {"Location": f"{server.url}{path}"}, {})]

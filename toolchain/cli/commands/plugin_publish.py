@@ -15,8 +15,8 @@ from toolchain.cli.platform import call_of, open_platform, publications
 from toolchain.cli.rendering import render_findings
 from toolchain.cli.tables import pairs
 from toolchain.cli.talk import reporter
-from toolchain.core.containers.options import state_dir
 from toolchain.core.errors import ExitCode
+from toolchain.core.places import state_dir
 from toolchain.core.reporter import Reporter
 from toolchain.publish.archive import Format
 from toolchain.publish.journal import Journal

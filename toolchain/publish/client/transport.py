@@ -135,10 +135,14 @@ class Transport:
         raise AnswerMalformed("too many redirects", where=url, remedy="check --base-url")
 
     def _same_origin(self, url: str, location: str) -> str:
-        target = urljoin(url, location)
-        if origin(target) != origin(self._base):
+        try:
+            target = urljoin(url, location)
+            place = origin(target)
+        except ValueError:  # a port or an address that is none
+            raise AnswerMalformed("the API redirects to nowhere", where=url, remedy="check --base-url") from None
+        if place != origin(self._base):
             raise AnswerMalformed(
-                f"the API redirects to another place, {origin(target)}, which must not see your key",
+                f"the API redirects to another place, {place}, which must not see your key",
                 where=url,
                 remedy="if the API has moved there, set --base-url to it yourself",
             )
@@ -188,8 +192,12 @@ def open_client(connection: Connection, url: str) -> httpx.Client:
 
 def checked_base(base_url: str) -> str:
     """The base URL without its last slash. Raises ``UsageFault`` for one that would expose the key."""
-    parts = urlsplit(base_url)
     remedy = "write https://HOST; plain http is for this machine only"
+    try:
+        parts = urlsplit(base_url)
+        origin(base_url)
+    except ValueError:
+        raise UsageFault("the base URL has an address or a port that is none", remedy=remedy) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageFault(f"{redacted(base_url)!r} is no base URL", remedy=remedy)
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -201,7 +209,7 @@ def checked_base(base_url: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port of a URL."""
+    """Scheme, host and port of a URL. Raises ``ValueError`` for an address or a port that is none."""
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
     return f"{parts.scheme}://{parts.hostname}:{port}"
@@ -209,7 +217,11 @@ def origin(url: str) -> str:
 
 def redacted(url: str) -> str:
     """A URL fit to be shown: without user and without what a query may grant."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        origin(url)
+    except ValueError:
+        return "(no URL)"
     host = parts.hostname or ""
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{host}{port}{parts.path}" + (f"?{_HIDDEN}" if parts.query else "")

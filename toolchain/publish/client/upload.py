@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 from toolchain.publish.client.errors import UploadExpired, UploadFailed
 from toolchain.publish.client.retry import Attempts
-from toolchain.publish.client.transport import Connection, open_client, redacted
+from toolchain.publish.client.transport import Connection, open_client, origin, redacted
 
 if TYPE_CHECKING:
     import httpx
@@ -60,6 +60,10 @@ def put_file(
     A 412 to a request that must create means that the object is there. Every attempt, after a redirect too, opens
     the file anew. Raises ``UploadExpired`` for a URL whose time is over and ``UploadFailed`` for every other end.
     """
+    try:
+        origin(order.url)
+    except ValueError:
+        raise _no_url(order.url) from None
     size = order.file.stat().st_size
     attempts = Attempts(connection.retry, sleep, repeat=True)
     started = time.monotonic()
@@ -116,17 +120,23 @@ def _attempt(
     except httpx.TransportError as reason:
         return reason
     except httpx.InvalidURL:
-        raise UploadFailed(
-            "the server gave no URL that can be used", where=redacted(order.url), remedy=_REPORT
-        ) from None
+        raise _no_url(order.url) from None
     raise UploadFailed("too many redirects", where=redacted(order.url), remedy=_REPORT)
 
 
 _REPORT: Final = "report it to whoever runs the server"
 
 
+def _no_url(url: str) -> UploadFailed:
+    return UploadFailed("the server gave no URL that can be used", where=redacted(url), remedy=_REPORT)
+
+
 def _next(url: str, location: str) -> str:
-    target = urljoin(url, location)
+    try:
+        target = urljoin(url, location)
+        origin(target)
+    except ValueError:
+        raise _no_url(url) from None
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
         raise UploadFailed("the upload is redirected to an unencrypted place", where=redacted(url), remedy=_REPORT)
     return target

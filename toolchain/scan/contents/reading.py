@@ -13,8 +13,6 @@ from toolchain.scan.contents.kinds import archive_kind
 from toolchain.scan.contents.left_out import LeftOut
 from toolchain.scan.contents.model import Entry, Exhausted, Problem, Reading
 
-_BYTECODE_HEADER = 16
-
 
 def read_contents(target: Path, reading: Reading) -> Iterator[Entry]:
     """Every file of the target and every member of its archives; what cannot be read is in ``reading.problems``.
@@ -55,7 +53,8 @@ def _folder(root: Path, reading: Reading) -> Iterator[Entry]:
         elif not stat.S_ISREG(mode):
             reading.problem("file.special", "neither a file nor a folder", name)
         elif _is_own_cache(path):
-            if _runs_unchecked(path):
+            bytecode = _bytes(path, name, reading)
+            if bytecode is not None and _runs_unchecked(bytecode):
                 reading.problem("file.bytecode", "bytecode that Python runs without looking at its source", name)
         elif (data := _bytes(path, name, reading)) is not None:
             entry = reading.admit(name, data)
@@ -106,11 +105,9 @@ def _is_own_cache(path: Path) -> bool:
     return path.parent.name == "__pycache__" and path.suffix == ".pyc" and source.is_file()
 
 
-def _runs_unchecked(path: Path) -> bool:
+def _runs_unchecked(data: bytes) -> bool:
     """Whether bytecode says of itself that it need not be compared with its source (PEP 552)."""
-    with path.open("rb") as stream:
-        flags = int.from_bytes(stream.read(_BYTECODE_HEADER)[4:8], "little")
-    return flags == 1
+    return int.from_bytes(data[4:8], "little") == 1
 
 
 def _bytes(path: Path, name: str, reading: Reading) -> bytes | None:

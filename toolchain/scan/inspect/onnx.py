@@ -10,8 +10,10 @@ from toolchain.scan.contents import Entry, Problem
 _OPSET_IMPORT, _DOMAIN = 8, 1
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _KNOWN_DOMAINS = re.compile(rb"(?:(?:ai\.onnx|com\.microsoft|org\.pytorch|pkg\.onnxscript)(?:\.\w+)*)?")
-# TensorProto.external_data: the key "location", then its value, a path beside the model.
-_LOCATION = re.compile(rb"\x0a\x08location\x12.((?:/|[^\x00-\x1f]{0,200}?\.\./)[^\x00-\x1f]{0,200})", re.DOTALL)
+# TensorProto.external_data: the key "location" and a value, a path beside the model; either may come first.
+_LOCATION = re.compile(rb"\x0a\x08location")
+_VALUE = b"\x12"
+_PATH_LIMIT = 4096 + 3  # Linux takes no longer path; a tag and a length stand before it
 
 
 def onnx_problems(entry: Entry) -> Iterator[Problem]:
@@ -32,9 +34,38 @@ def onnx_problems(entry: Entry) -> Iterator[Problem]:
             shown = domain[:80].decode("utf-8", "replace")
             message = f"a model that needs operators of its own, which are native code: {shown}"
             yield Problem("model.custom-operator", message, entry.name, 1, shown)
-    if found := _LOCATION.search(entry.data):
-        shown = found.group(1)[:80].decode("utf-8", "replace")
-        yield Problem("model.external-data", f"a model that reads {shown}", entry.name, 1, shown)
+    for path in _locations(entry.data):
+        if path.startswith(b"/") or b".." in path.split(b"/"):
+            shown = path[:80].decode("utf-8", "replace")
+            yield Problem("model.external-data", f"a model that reads {shown}", entry.name, 1, shown)
+            return
+
+
+def _locations(data: bytes) -> Iterator[bytes]:
+    """Every value that stands behind or before a key "location"."""
+    last = 0
+    for found in _LOCATION.finditer(data):
+        if (behind := _value(data, found.end())) is not None:
+            yield behind[0]
+        # From the key before on, so that no byte is looked at twice, however many keys there are.
+        position = data.find(_VALUE, max(found.start() - _PATH_LIMIT, last), found.start())
+        while position >= 0:
+            before = _value(data, position)
+            if before is not None and before[1] == found.start():
+                yield before[0]
+            position = data.find(_VALUE, position + 1, found.start())
+        last = found.end()
+
+
+def _value(data: bytes, position: int) -> tuple[bytes, int] | None:
+    """The value whose field begins here, and where it ends; ``None`` where none does."""
+    if not data.startswith(_VALUE, position):
+        return None
+    try:
+        size, start = _varint(data, position + 1)
+    except ValueError:
+        return None
+    return (data[start : start + size], start + size) if start + size <= len(data) else None
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:

@@ -62,6 +62,19 @@ def test_one_program_looked_for_along_the_path_is_one_start():
     assert (doing.subject, doing.answer, doing.line) == ("/usr/bin/ffmpeg", "carried out", 3)
 
 
+def test_a_program_does_not_hide_behind_the_arguments_of_another():
+    tries = [
+        event("execute", path, arguments=["ffmpeg", "-i"], answer="carried out")
+        for path in ("/usr/bin/ffmpeg", "/opt/mixpeek/plugin/a/ffmpeg", "/bin/sh")
+    ]
+    doings = read_behaviour({"tests": account(tries)}).doings
+    assert {doing.subject for doing in doings} == {one["subject"] for one in tries}
+
+
+def test_an_account_without_a_list_tells_nothing():
+    assert read_behaviour({"tests": {"observed": {"events": 7}, "claimed": 7}}).doings == ()
+
+
 def test_a_name_with_a_search_domain_is_the_name_that_python_asked_for():
     seen = [event("dns", name, answer="refused") for name in ("c2.example.net", "c2.example.net.lan")]
     doings = read_behaviour({"tests": account(seen, [event("dns", "c2.example.net", file="a.py", line=1)])}).doings

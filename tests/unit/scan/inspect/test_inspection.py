@@ -41,11 +41,16 @@ def tensors(offsets: list[int], size: int = 8) -> bytes:
 
 
 def field(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2, len(data)]) + data
+    size, length = len(data), b""
+    while size >= 0x80:
+        length += bytes([size & 0x7F | 0x80])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + data
 
 
-def onnx(domain: bytes, location: bytes = b"weights.bin") -> bytes:
-    external = field(1, b"location") + field(2, location)
+def onnx(domain: bytes, location: bytes = b"weights.bin", *, value_first: bool = False) -> bytes:
+    parts = (field(1, b"location"), field(2, location))
+    external = b"".join(reversed(parts) if value_first else parts)
     return b"\x08\x08" + field(7, field(5, field(13, external))) + field(8, field(1, domain) + b"\x10\x11")
 
 
@@ -91,6 +96,10 @@ def onnx(domain: bytes, location: bytes = b"weights.bin") -> bytes:
         ("a.onnx", onnx(b"ai.onnx.ml"), []),
         ("a.onnx", onnx(b"evil.ops"), [("model.custom-operator", 1)]),
         ("a.onnx", onnx(b"", b"../../etc/passwd"), [("model.external-data", 1)]),
+        ("a.onnx", onnx(b"", b"/" * 300 + b"etc/passwd"), [("model.external-data", 1)]),
+        ("a.onnx", onnx(b"", b"./" * 150 + b"../etc/passwd"), [("model.external-data", 1)]),
+        ("a.onnx", onnx(b"", b"/etc/passwd", value_first=True), [("model.external-data", 1)]),
+        ("a.onnx", onnx(b"", b"weights..bin", value_first=True), []),
         ("a.onnx", b"\x00\xff" * 20, [("model.header", 1)]),
         ("a.png", b"\x89PNG" + bytes(40) + zipped({"a.py": b"1"}), [("file.polyglot", 1)]),
         ("a.bin", bytes(range(256)) * 8, [("file.unknown", 1)]),
