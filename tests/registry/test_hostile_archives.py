@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.support.archives import entry, gz, pax, record, tar_of, zip_of
+from tests.support.packed import entry, gz, pax, record, tar_of, zip_of
 from tests.support.plugins import MANIFEST, NAME, PIPELINE
 
 FILES = {"__init__.py": b"", "manifest.py": MANIFEST.encode(), "pipeline.py": PIPELINE.encode()}
