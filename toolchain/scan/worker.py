@@ -22,8 +22,8 @@ from toolchain.scan.evaluate.wiring import make_interpreter
 from toolchain.scan.policy import load_policy
 
 
-class _TooSlow(Exception):
-    pass
+class _TooSlow(BaseException):
+    """Raised by the clock wherever the evaluator is: no ``except Exception`` may take it for its own."""
 
 
 def main() -> None:
@@ -103,7 +103,7 @@ def _run(interpreter: Interpreter, name: str, source: bytes) -> None:
         module.functions.clear()
 
 
-_PROBLEMS: dict[type[Exception], tuple[str, str]] = {
+_PROBLEMS: dict[type[BaseException], tuple[str, str]] = {
     ValueError: ("file.unparsed", "not valid Python"),
     RecursionError: ("limit.depth", "nested deeper than a scan follows"),
     MemoryError: ("limit.memory", "needs more memory than a scan gives one file"),

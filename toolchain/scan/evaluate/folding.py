@@ -12,7 +12,7 @@ from toolchain.scan.evaluate.values import UNKNOWN, Const, Dunder, Map, Seq, Val
 _COMBINATIONS = 24
 _MOST_PARTS = 8192
 _MOST_YIELDED = 256
-_ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, TooMuch, SyntaxError, EOFError)
+_ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, SyntaxError, EOFError)
 
 
 class NotKnown(Exception):
@@ -72,9 +72,9 @@ def fold(function: Callable[..., Any], *args: Value) -> Value:
     for combination in islice(product(*(each(arg) for arg in args)), _COMBINATIONS):
         try:
             results.append(lift(bounded(function(*(concrete(value) for value in combination)))))
-        except NotKnown:
-            results.append(UNKNOWN)
-        except (*_ERRORS, MemoryError, RecursionError):
+        except (NotKnown, TooMuch, MemoryError, RecursionError):
+            results.append(UNKNOWN)  # too much for a scan: where the plugin runs there would be a value
+        except _ERRORS:
             continue  # this alternative would raise: no value comes of it
         except Exception:  # noqa: BLE001, S112 - zlib.error, binascii.Error, lzma.LZMAError and their kin are unrelated
             continue
