@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,9 +44,8 @@ def open_registry(settings: RegistrySettings) -> Iterator[Registry]:
     Raises ``UsageFault`` when another server holds the same data folder, or for a storage URL that is none.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    scratch = settings.data / "scratch"
-    scratch.mkdir(exist_ok=True, mode=0o700)
     with _alone(settings.data):
+        scratch = _emptied(settings.data / "scratch")
         database = Database(settings.database)
         try:
             migrate(database)
@@ -79,6 +79,14 @@ def open_storage(settings: RegistrySettings) -> Storage:
     from registry.storage.s3 import S3Storage
 
     return S3Storage(parts.netloc, parts.path, settings.s3_endpoint)
+
+
+def _emptied(scratch: Path) -> Path:
+    """The folder for temporary files, without what a server that was killed left in it."""
+    if scratch.exists():
+        shutil.rmtree(scratch)
+    scratch.mkdir(mode=0o700)
+    return scratch
 
 
 @contextmanager

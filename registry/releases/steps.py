@@ -7,11 +7,10 @@ run again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from registry.releases.evidence import Exhibit, prove
 from registry.releases.facts import compared
@@ -19,7 +18,7 @@ from registry.releases.manifest import read_release_manifest
 from registry.releases.refused import Reason, Refused
 from registry.releases.states import State
 from registry.settings import Limits
-from registry.storage import Storage, StorageFault
+from registry.storage import KeptArchive, Storage, fetch, fetch_kept
 from toolchain.publish.archive import (
     ArchiveFile,
     ArchiveLimits,
@@ -30,8 +29,6 @@ from toolchain.publish.archive import (
     write_archive,
 )
 from toolchain.scan import ScanOptions, scan
-
-_CHUNK = 1 << 20
 
 
 @dataclass
@@ -73,21 +70,27 @@ class Verifier:
     def _store(self, work: Work) -> dict[str, Any]:
         """Hash what lies in the store, by reading it, and keep it where only we write."""
         spool = work.folder / "upload"
-        sha256, md5, size = self._fetch(work.object_key, spool)
+        found = fetch(self.storage, work.object_key, spool, self.limits.archive_bytes)
+        if found is None:
+            raise Refused([Reason("archive.missing", "the object is not in the store; upload it again")])
+        if found.size > self.limits.archive_bytes:
+            message = f"the archive is larger than {self.limits.archive_bytes >> 20} MiB"
+            raise Refused([Reason("archive.too-large", message)])
+        announced = _first(work.claims.get("file_bytes"), work.expected_bytes)
         facts = [
-            compared("archive.bytes", _first(work.claims.get("file_bytes"), work.expected_bytes), size),
-            compared("archive.sha256", work.expected_sha256, sha256, "hashed from the stored bytes"),
+            compared("archive.bytes", announced, found.size),
+            compared("archive.sha256", work.expected_sha256, found.sha256, "hashed from the stored bytes"),
         ]
         etag = str(work.claims.get("etag") or "").strip('"').lower()
         if len(etag) in (32, 64):
-            facts.append(compared("archive.etag", etag, md5 if len(etag) == 32 else sha256))
+            facts.append(compared("archive.etag", etag, found.md5 if len(etag) == 32 else found.sha256))
         differing = [fact for fact in facts if fact.standing.value == "differs"]
         if differing:
             reasons = (f"{fact.name}: announced {fact.claimed}, stored {fact.found}" for fact in differing)
             raise Refused([Reason("archive.differs", f"{reason}; upload it again") for reason in reasons])
-        key = f"archives/{sha256[:2]}/{sha256}"
+        key = f"archives/{found.sha256[:2]}/{found.sha256}"
         self.storage.keep(key, spool)
-        archive = {"key": key, "sha256": sha256, "bytes": size}
+        archive = {"key": key, "sha256": found.sha256, "bytes": found.size}
         return {"archive": archive, "facts": [fact.to_json() for fact in facts]}
 
     def _read(self, work: Work) -> dict[str, Any]:
@@ -132,11 +135,9 @@ class Verifier:
     def archive(self, work: Work) -> Path:
         """The kept archive as a file here, hashed on its way."""
         if work.archive is None:
-            kept = work.results["archive"]
-            path = work.folder / "archive.tar.gz"
-            if self._fetch(kept["key"], path)[0] != kept["sha256"]:
-                raise StorageFault("the object store gave back other bytes than were kept there")
-            work.archive = path
+            told = work.results["archive"]
+            kept = KeptArchive(told["key"], told["sha256"], told["bytes"])
+            work.archive = fetch_kept(self.storage, kept, work.folder / "archive.tar.gz")
         return work.archive
 
     def tree(self, work: Work) -> Path:
@@ -161,26 +162,6 @@ class Verifier:
 
     def _archive_limits(self) -> ArchiveLimits:
         return ArchiveLimits(self.limits.archive_bytes, self.limits.extracted_bytes, self.limits.files)
-
-    def _fetch(self, key: str, path: Path) -> tuple[str, str, int]:
-        """Copy an object to ``path``; its SHA-256, MD5 (what a store's ETag is) and size."""
-        with self.storage.open(key) as stream:
-            if stream is None:
-                raise Refused([Reason("archive.missing", "the object is not in the store; upload it again")])
-            with path.open("wb") as target:
-                return _copied(stream, target, self.limits.archive_bytes)
-
-
-def _copied(source: BinaryIO, target: BinaryIO, most: int) -> tuple[str, str, int]:
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    while chunk := source.read(_CHUNK):
-        size += len(chunk)
-        if size > most:
-            raise Refused([Reason("archive.too-large", f"the archive is larger than {most >> 20} MiB")])
-        sha256.update(chunk)
-        md5.update(chunk)
-        target.write(chunk)
-    return sha256.hexdigest(), md5.hexdigest(), size
 
 
 def _without_top(result: dict[str, Any], top: str) -> dict[str, Any]:

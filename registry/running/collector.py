@@ -19,8 +19,7 @@ from registry.database.models import Collection, Release, now
 from registry.errors import Refusal
 from registry.log import Event, append
 from registry.releases.claims import WorkClaims
-from registry.running.fetching import fetched
-from registry.running.images import EngineFactory, build_runnable
+from registry.running.images import EngineFactory, fetch_runnable
 from registry.storage import Storage, StorageFault
 from sandbox.batches import Batches
 from sandbox.policy import Policy
@@ -149,8 +148,7 @@ class Collector:
     def _features(self, collection: Collection, release: Release) -> dict[str, Any]:
         table = self._table(collection)
         with TemporaryDirectory(prefix="collect-", dir=self._scratch) as folder, closing(self._engine()) as engine:
-            archive = fetched(self._storage, release.archive_key, release.archive_sha256, Path(folder))
-            runnable = build_runnable(archive, Path(folder) / "tree" / release.name, engine)
+            runnable = fetch_runnable(self._storage, release, Path(folder), engine)
             job = runnable.batch_job(collection.request["parameters"])
             file = Path(folder) / "features.ndjson"
             names, rows, aside = list[str](), 0, list[dict[str, Any]]()

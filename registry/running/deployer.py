@@ -16,8 +16,7 @@ from registry.database.models import Deployment, Release, now
 from registry.errors import Refusal, conflict, unavailable
 from registry.log import Event, append
 from registry.releases.claims import WorkClaims
-from registry.running.fetching import fetched
-from registry.running.images import EngineFactory, Runnable, build_runnable
+from registry.running.images import EngineFactory, Runnable, fetch_runnable
 from registry.running.realtime import RealtimeService
 from registry.storage import Storage, StorageFault
 from toolchain.core.errors import MixpeekError
@@ -142,8 +141,7 @@ class Deployer:
         engine = self._engine()
         try:
             with TemporaryDirectory(prefix="deploy-", dir=self._scratch) as folder:
-                archive = fetched(self._storage, release.archive_key, release.archive_sha256, Path(folder))
-                runnable = build_runnable(archive, Path(folder) / "tree" / release.name, engine)
+                runnable = fetch_runnable(self._storage, release, Path(folder), engine)
             if not runnable.has_realtime:
                 raise conflict("the plugin has no realtime.py; deploy it with deployment_type=batch_only")
             service = RealtimeService(engine, runnable)

@@ -9,6 +9,8 @@ from typing import Any
 
 from images.build import BuildRequest, build
 from images.requirements import read_requirements
+from registry.database.models import Release
+from registry.storage import KeptArchive, Storage, fetch_kept
 from sandbox.batches import BatchJob
 from sandbox.conversation import Job, Sample
 from toolchain.building import describe_image, image_files, kept_lock
@@ -40,6 +42,16 @@ class Runnable:
         """The pipeline over batches; a row that makes a step raise is set aside, not the end."""
         root = plugin_directory(self.package)
         return BatchJob(self.package, root, parameters, on_row_error="set_aside")
+
+
+def fetch_runnable(storage: Storage, release: Release, folder: Path, engine: ContainerEngine) -> Runnable:
+    """Fetch a release's kept archive below ``folder`` and build its image.
+
+    Raises as ``build_runnable`` does, and ``StorageFault``.
+    """
+    kept = KeptArchive(release.archive_key, release.archive_sha256, release.archive_bytes)
+    archive = fetch_kept(storage, kept, folder / "archive.tar.gz")
+    return build_runnable(archive, folder / "tree" / release.name, engine)
 
 
 def build_runnable(archive: Path, folder: Path, engine: ContainerEngine) -> Runnable:

@@ -7,8 +7,10 @@ import time
 import pytest
 
 from registry.access import Role
-from tests.support.plugins import NAME
+from tests.support.images import plugin_image
+from tests.support.plugins import NAME, make_plugin
 from tests.support.registries import fresh_server, plugin_archive
+from toolchain.core.containers import connect, options_from_environment
 
 pytestmark = pytest.mark.engine
 
@@ -23,6 +25,14 @@ class RealtimeHandler:
 
 # What goes wrong in a sandbox does so whatever keeps the archives: these run over one of the two.
 one_backend = pytest.mark.parametrize("backend_kind", ["embedded"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def base(tmp_path_factory):
+    """The base image, made once for all: what that takes on a bare machine is no deployment's delay."""
+    engine = connect(options_from_environment())
+    plugin_image(engine, make_plugin(tmp_path_factory.mktemp("base")))
+    engine.close()
 
 
 def deployed(publisher, seconds=240, **query):

@@ -162,7 +162,7 @@ def test_a_server_killed_between_any_two_steps_loses_nothing(backend, tmp_path, 
         for when in ("before", "after"):
             if (when, state) == ("before", State.PUBLISHED):
                 continue  # that step is one transaction: there is no before
-            argv = [sys.executable, killed_worker.__file__, told, f"{when}:{state.value}"]
+            argv = [sys.executable, "-m", killed_worker.__name__, told, f"{when}:{state.value}"]
             environment = {**os.environ, "PYTHONPATH": "."}
             done = subprocess.run(argv, cwd=Path(__file__).parents[2], env=environment, check=False)
             assert done.returncode == -9, (when, state)
