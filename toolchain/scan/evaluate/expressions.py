@@ -11,7 +11,7 @@ from toolchain.scan.evaluate.folding import contents, elements, fold
 from toolchain.scan.evaluate.frames import MaybeUnbound
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
 from toolchain.scan.evaluate.iteration import iterated
-from toolchain.scan.evaluate.judge import judge_keywords
+from toolchain.scan.evaluate.judge import judge_keywords, judge_spread
 from toolchain.scan.evaluate.operators import (
     binary_operation,
     boolean_operation,
@@ -81,6 +81,7 @@ def _call(it: Interpreter, node: ast.Call) -> Value:
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
             continue
+        judge_spread(it, value, node)
         for option in each(value):
             if isinstance(option, Map):
                 kwargs.update({key: item for key, item in option.items.items() if isinstance(key, str)})

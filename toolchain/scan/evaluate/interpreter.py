@@ -146,7 +146,10 @@ class Interpreter:
 
     def lose(self, door: Ref) -> None:
         """Note that a module which opens doors went where it cannot be followed."""
-        self.package.lost_in(self.module.file)[door.path] = door.trail
+        lost = self.package.lost_in(self.module.file)
+        # What was read before did not know of it.
+        self.dirty = self.dirty or door.path not in lost
+        lost[door.path] = door.trail
 
     def regain(self, name: str, node: ast.AST) -> Value:
         """An attribute of something unknown: one of the modules lost before, where only that has such a name."""

@@ -135,6 +135,8 @@ def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST
     if kind in {"loader", "spec"}:
         if kind == "spec" and name == "loader":
             return Dunder("loader")
+        if kind == "loader" and name == "__class__":
+            return it.ref("importlib.machinery.SourceFileLoader", (f"line {line_of(node)}: a loader's class",))
         if kind == "loader" and name in {"load_module", "exec_module", "create_module", "find_module"}:
             return it.mention(it.ref(f"__loader__.{name}"), node)
         return UNKNOWN

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
-from toolchain.scan.evaluate.values import UNKNOWN, Class, Const, Map, Ref, Seq, Value, each, texts
+from toolchain.scan.evaluate.values import UNKNOWN, Class, Const, Map, Namespace, Ref, Seq, Value, each, texts
 
 NOT_GIVEN = "weights_only is not given"
 
@@ -66,6 +66,14 @@ def judge_keywords(it: Interpreter, name: str, kwargs: dict[str, Value], node: a
     value = kwargs.get("allow_dangerous_deserialization")
     if value is not None and _may_be_true(value):
         it.emit_named("data.remote-code", f"{name}(allow_dangerous_deserialization=True)", node)
+
+
+def judge_spread(it: Interpreter, value: Value, node: ast.AST) -> None:
+    """All that a module has, handed on at once: ``f(**vars(os))``, ``d.update(vars(os))``."""
+    for option in each(value):
+        for owner in (option, *(option.spread if isinstance(option, Map) else ())):
+            if isinstance(owner, Namespace) and isinstance(owner.owner, Ref):
+                it.mention(it.ref(f"{owner.owner.path}.?()", owner.owner.trail), node)
 
 
 def judge_merged_environment(it: Interpreter, target: Value, added: Value, node: ast.AST) -> None:
@@ -216,11 +224,19 @@ def _remote_code(it: Interpreter, path: str, request: Call) -> str | None:
     return None
 
 
+def _text(it: Interpreter, path: str, request: Call) -> str | None:
+    """A literal was read as code already; what else may be text is not known before it runs."""
+    given = [*request.args[:1], *request.kwargs.values()][:1]
+    known = all(isinstance(option, Const) for value in given for option in each(value))
+    return None if known and given else "runs the text that it is given"
+
+
 _JUDGES: dict[str, Callable[[Any, str, Any], str | None]] = {
     "load": _load,
     "mmap": _mmap,
     "configuration": _configuration,
     "remote-code": _remote_code,
     "never": _remote_code,
+    "text": _text,
     "called": lambda _it, _path, _request: "",
 }

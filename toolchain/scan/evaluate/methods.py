@@ -9,8 +9,8 @@ from toolchain.scan.evaluate import pure
 from toolchain.scan.evaluate.dynamic import dynamic_attribute
 from toolchain.scan.evaluate.folding import contents, elements, fold, known, lift
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
-from toolchain.scan.evaluate.judge import judge_path
-from toolchain.scan.evaluate.subscripts import set_item
+from toolchain.scan.evaluate.judge import judge_path, judge_spread
+from toolchain.scan.evaluate.subscripts import lose_all, set_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Const,
@@ -120,6 +120,8 @@ def _update(it: Interpreter, receiver: Value, name: str, request: Call) -> None:
         for option in each(arg):
             if isinstance(receiver, Map):
                 receiver.take(option)
+            elif isinstance(receiver, Namespace) and not isinstance(option, Map):
+                judge_spread(it, option, request.node)
             elif isinstance(option, Map):
                 for item, value in option.items.items():
                     set_item(it, receiver, lift(item), value, request.node)
@@ -189,6 +191,10 @@ def _of_seq(it: Interpreter, receiver: Seq, name: str, request: Call) -> Value:
         elif name != "__getitem__":
             receiver.exact = False
         return found_item
+    if name in {"send", "asend", "throw", "athrow"}:
+        for value in args:  # it arrives at a yield, or in a handler there
+            lose_all(it, value)
+            it.raised.append(value)
     if name in {"__next__", "send", "__anext__"}:
         return receiver.items.pop(0) if receiver.exact and receiver.items else join([*receiver.items, UNKNOWN])
     if name in {"copy", "__iter__", "union"}:

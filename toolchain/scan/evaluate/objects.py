@@ -141,6 +141,8 @@ def class_of(it: Interpreter, value: Value) -> Value:
         return it.ref("builtins.type")
     if isinstance(value, Function):
         return it.ref("types.FunctionType")
+    if isinstance(value, Dunder) and value.kind == "loader":
+        return it.ref("importlib.machinery.SourceFileLoader")
     if isinstance(value, Dunder) and value.kind == "code":
         return it.ref("types.CodeType")
     return Dunder("class")

@@ -17,16 +17,18 @@ def run_module(it: Interpreter, module: Module) -> None:
     """Evaluate a module to the end: its top level, then its functions with arguments that are not known."""
     assert module.tree is not None
     it.root_dynamic = is_dynamic(module)
+    it.dirty = False
     if module.state == "new":
         run_top_level(it, module)
     for turn in range(_LARGE_TURNS if it.package.large else _TURNS):
-        it.dirty = False
+        # The top level may have called a function before it handed something on.
+        again, it.dirty = turn > 0 or it.dirty, False
         position = 0
         while position < len(module.functions):
             function = module.functions[position]
             assert isinstance(function, Function)
             with it.inside(function.frame, module, Activation()):
-                visit_function(it, function, again=turn > 0)
+                visit_function(it, function, again=again)
             position += 1
         if not it.dirty:
             break

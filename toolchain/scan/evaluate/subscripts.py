@@ -181,7 +181,7 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
         return
     for option in each(_real(it, target)):
         if isinstance(option, (Unknown, Ref)):
-            _lose(it, value)
+            lose_all(it, value)
         elif isinstance(option, Map):
             _set_in_map(option, key, value)
         elif isinstance(option, FrameDict) and isinstance(key, Const) and isinstance(key.value, str):
@@ -198,7 +198,8 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
                 it.call_function(function, [option, key, value], {}, node)
 
 
-def _lose(it: Interpreter, value: Value) -> None:
+def lose_all(it: Interpreter, value: Value) -> None:
+    """Note which modules that open doors go out of sight with a value."""
     for option in each(value):
         if isinstance(option, Ref) and option.path in it.policy.sensitive:
             it.lose(option)
@@ -244,7 +245,7 @@ def set_attribute(it: Interpreter, target: Value, name: str, value: Value) -> No
     """``target.name = value``."""
     for option in each(_real(it, target)):
         if isinstance(option, (Unknown, Ref)):
-            _lose(it, value)
+            lose_all(it, value)
         elif isinstance(option, Instance):
             before = option.attributes.get(name)
             option.attributes[name] = value if before is None else join2(before, value)

@@ -87,7 +87,8 @@ _COMMON = {
     "weakref": r"weakref\.os",
     "gettext": "c2py",
     "optparse": "read_file|read_module",
-    "unittest": "loader|TestLoader|_importer|_dot_lookup|loadTests",
+    "unittest": "loader|TestLoader|_importer|_dot_lookup|loadTests|patch",
+    "sqlite3": "load_extension",
     "gc": r"get_objects|get_referrers|get_referents",
 }
 _ALWAYS = (

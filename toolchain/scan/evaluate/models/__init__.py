@@ -27,7 +27,7 @@ from toolchain.scan.evaluate.models.callables import (
     of_thread,
     of_type,
 )
-from toolchain.scan.evaluate.models.code import of_import, of_import_module, of_resolve_name, read_code
+from toolchain.scan.evaluate.models.code import of_import, of_import_module, of_resolve_name, read_code, read_query
 from toolchain.scan.evaluate.models.iteration import (
     of_accumulate,
     of_chain,
@@ -76,7 +76,7 @@ MODELS: dict[str, Model] = {
     "builtins.exec": read_code,
     "builtins.compile": read_code,
     "typing.ForwardRef": read_code,
-    "pandas.eval": read_code,
+    "pandas.eval": read_query,
     "numexpr.evaluate": read_code,
     "sympy.sympify": read_code,
     "sympy.S": read_code,

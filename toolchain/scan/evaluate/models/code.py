@@ -61,6 +61,12 @@ def read_code(it: Interpreter, request: Call) -> Value:
     return join(result)
 
 
+def read_query(it: Interpreter, request: Call) -> Value:
+    """``pandas.eval(text)``: an @ before a name says that it is one of ours."""
+    found = [Const(text.replace("@", "")) for text in texts(request.args[0])] if request.args else []
+    return read_code(it, Call([join(found)], {}, request.node)) if found else UNKNOWN
+
+
 def of_resolve_name(it: Interpreter, request: Call) -> Value:
     """``pkgutil.resolve_name("a.b:c.d")``, ``pydoc.locate("a.b.c")`` and their like."""
     if not request.args:
