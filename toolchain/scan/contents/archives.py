@@ -57,6 +57,10 @@ def _zip(data: bytes, prefix: str, reading: Reading) -> Iterator[tuple[str, byte
     unpacked = 0
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
+        first = min((info.header_offset for info in archive.infolist()), default=archive.start_dir)
+        if first and data.startswith(b"PK"):
+            # Whoever reads from the front, as a stream does, finds other members than the directory names.
+            reading.problem("archive.hidden", "an archive before the archive", prefix or "the archive")
         for info in infos:
             reading.tick()
             if stat.S_ISLNK(info.external_attr >> 16):

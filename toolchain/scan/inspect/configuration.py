@@ -9,14 +9,18 @@ from urllib.parse import unquote_to_bytes
 from toolchain.scan.contents import Entry, Problem, line_number
 from toolchain.scan.policy import Policy
 
-_TAG = re.compile(rb"![^\s,\[\]{}]{1,400}")
+# The characters that PyYAML takes into a tag, commas among them.
+_TAG = re.compile(rb"!<[^>\s]{1,400}|![^\s\[\]{}]{1,400}")
 _PYTHON_TAG = re.compile(rb"python/(?:object|name|module|apply|new|none|tuple|str|bytes|int|complex)|ruby/object")
-_TAG_DIRECTIVE = re.compile(rb"^%TAG[ \t]+\S+[ \t]+tag:yaml\.org,2002:\S*[a-z/]", re.MULTILINE)
+_TAG_DIRECTIVE = re.compile(rb"^%TAG[ \t]+\S+[ \t]+(\S{1,400})", re.MULTILINE)
+_STANDARD_TAGS = b"tag:yaml.org,2002:"
 # Hydra's _target_, Lightning's class_path, logging's () and class, and the keys that other loaders use.
 _TARGET = re.compile(
     rb"(?:\b_target_|\bclass_path|\btarget|\bfactory|\bclass|[\"']\(\)|(?<![\w)])\(\))[\"']?"
     rb"[ \t\r\n]{0,64}[:=][ \t\r\n]{0,64}[\"']?(?:ext://)?([A-Za-z_]\w{0,99}(?:\.\w{1,99}){1,8})"
 )
+# A module of sentence-transformers by its dotted name: what is not the library's own brings code.
+_MODULE = re.compile(rb'"type"\s{0,64}:\s{0,64}"(?!sentence_transformers\.)[\w.-]{1,400}"')
 _REMOTE = re.compile(rb"\btrust_remote_code[\"']?[ \t]{0,64}[:=][ \t]{0,64}(?:[Tt]rue|TRUE|1|yes|on)\b")
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2}))")
 _BUILD_HOOKS = re.compile(
@@ -40,6 +44,7 @@ def configuration_problems(entry: Entry, kind: str, policy: Policy) -> Iterator[
     yield from _targets(entry.name, data, policy)
     if kind != "configuration":
         yield from _remote_code(entry.name, data)
+        yield from _modules(entry.name, data)
     if entry.name.endswith(_BUILD_FILES) and (hook := _BUILD_HOOKS.search(data)):
         message = "code that runs when the plugin is built"
         yield Problem("file.build-hook", message, entry.name, line_number(data, hook.start()))
@@ -65,10 +70,20 @@ def _remote_code(file: str, data: bytes) -> Iterator[Problem]:
                 yield Problem("data.remote-code", message, file, line_number(data, data.index(key)))
 
 
+def _modules(file: str, data: bytes) -> Iterator[Problem]:
+    """The list of a sentence-transformers model names classes, whose ``load`` is called."""
+    if file.rpartition("/")[2] == "modules.json" and (found := _MODULE.search(data)):
+        message = "a model's module that is not sentence-transformers' own"
+        yield Problem("data.remote-code", message, file, line_number(data, found.start()))
+
+
 def _yaml_tags(file: str, data: bytes) -> Iterator[Problem]:
     message = "a YAML tag that makes Python objects"
-    if directive := _TAG_DIRECTIVE.search(data):
-        yield Problem("data.yaml-tag", message, file, line_number(data, directive.start()))
+    for directive in _TAG_DIRECTIVE.finditer(data):
+        # A prefix that ends inside of the standard one, or goes on behind it, hides what the tags say.
+        prefix = unquote_to_bytes(directive.group(1))
+        if prefix != _STANDARD_TAGS and (prefix.startswith(_STANDARD_TAGS) or _STANDARD_TAGS.startswith(prefix)):
+            yield Problem("data.yaml-tag", message, file, line_number(data, directive.start()))
     for tag in _TAG.finditer(data):
         # A tag's characters may be written as percent escapes.
         if _PYTHON_TAG.search(unquote_to_bytes(tag.group())):

@@ -213,6 +213,11 @@ class TestArchives:
     def test_what_cannot_be_read_to_its_end_is_a_problem(self, tmp_path: Path, data: bytes) -> None:
         assert read(archive(tmp_path, data))[1] == {"archive.broken"}
 
+    def test_an_archive_before_the_archive_is_told(self, tmp_path: Path) -> None:
+        whole = zipped({"shown.txt": b"1"})
+        assert "archive.hidden" in read(archive(tmp_path, zipped({"a.py": b"2"}) + whole))[1]
+        assert read(archive(tmp_path, whole))[1] == set()
+
     def test_a_zip_behind_an_image_is_opened(self, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40) + zipped({"__main__.py": b"1"}))
         assert read(tmp_path)[0]["a.png!/__main__.py"] == b"1"

@@ -59,6 +59,10 @@ def onnx(domain: bytes, location: bytes = b"weights.bin", *, value_first: bool =
     [
         ("a.yaml", "a: 1\nb: !!python/object/apply:os.system [id]\n", [("data.yaml-tag", 2)]),
         ("a.yaml", "a: !!%70ython/object/apply:os.system [id]\n", [("data.yaml-tag", 1)]),
+        ("a.yaml", "a: !<tag:yaml.org,2002:python/object/apply:os.system> [id]\n", [("data.yaml-tag", 1)]),
+        ("a.yaml", "%TAG !p! tag:yaml%2Eorg,2002:pyth\n---\na: !p!on/name:os.system\n", [("data.yaml-tag", 1)]),
+        ("a.yaml", "%TAG !p! tag:\n---\na: !p!yaml.org,2002:p 1\n", [("data.yaml-tag", 1)]),
+        ("m/modules.json", '[{"idx": 0, "type": "joblib.numpy_pickle"}]', [("data.remote-code", 1)]),
         (
             "a.yaml",
             "%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!object/apply:os.system\n",
