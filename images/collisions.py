@@ -56,12 +56,13 @@ def refuse_stand_ins(fragments: Sequence[Fragment]) -> None:
     by_name = {fragment.wheel.name: fragment for fragment in fragments}
     for fragment in fragments:
         for path, digest in fragment.digests.items():
-            owner = by_name.get(_GUARDED.get(path.partition("/")[0].partition(".")[0], ""))
-            if owner is None or owner is fragment or owner.digests.get(path) == digest:
+            guarded = _GUARDED.get(path.partition("/")[0].partition(".")[0], fragment.wheel.name)
+            owner = by_name.get(guarded)
+            if guarded == fragment.wheel.name or (owner is not None and owner.digests.get(path) == digest):
                 continue
             raise DependencyFault(
-                f"{fragment.wheel.filename} brings {path}, in the place of {owner.wheel.filename}, which the"
-                " platform itself imports",
+                f"{fragment.wheel.filename} brings {path}, in the place of"
+                f" {owner.wheel.filename if owner else guarded}, which the platform itself imports",
                 remedy=f"do without {fragment.wheel.name}, or choose another version of it",
             )
 

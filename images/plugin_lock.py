@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from images.base.catalogue import CATALOGUE, Accelerator
 from images.environment import index_url
 from images.layout import PLATFORM_REQUIREMENTS
-from images.pylock import Lock, LockedWheel, parse_pylock, url_filename
+from images.pylock import Lock, parse_pylock, url_filename
 from images.requirements import RequirementSet
 from images.target import MACHINES, Target
 from toolchain.core.digests import sha256_json
@@ -23,7 +23,9 @@ from toolchain.core.toml import parse_toml
 
 # PEP 751 names locks ``pylock.NAME.toml``. The platform runs on amd64, so its locks have the short names.
 _USUAL_ARCHITECTURE: Final = "amd64"
-_PUBLIC_FILES: Final = frozenset({("https", "files.pythonhosted.org")})
+_Place = tuple[str, str | None, int | None]
+_PORTS: Final = {"http": 80, "https": 443}
+_PUBLIC_FILES: Final[frozenset[_Place]] = frozenset({("https", "files.pythonhosted.org", 443)})
 _TABLE: Final = re.compile(r"\n*\[tool\.mixpeek\]\n(?:[^\[\n][^\n]*\n)*")
 
 
@@ -67,32 +69,51 @@ def read(text: str | None, requirements: RequirementSet, target: Target, file: s
     if changed := [key for key, value in expected.items() if table.get(key) != value]:
         raise _stale(f"the lock is for another {' and '.join(changed)}", file)
     lock = parse_pylock(text, target)
+    if other := _unanswered(requirements, lock, target):
+        raise _stale(f"the lock has no version that {other!r} allows", file)
     places = _index_places()
-    if strangers := [wheel.name for wheel in lock.wheels if _place(wheel) not in places]:
+    if strangers := [wheel.name for wheel in lock.wheels if _place(wheel.url) not in places]:
         raise _stale(f"the lock takes {', '.join(strangers[:3])} from outside the package index", file)
     if renamed := [wheel.filename for wheel in lock.wheels if url_filename(wheel.url) != wheel.filename]:
         raise _stale(f"the lock takes {renamed[0]} from the address of another file", file)
     return lock
 
 
-def _place(wheel: LockedWheel) -> tuple[str, str | None]:
+def _unanswered(requirements: RequirementSet, lock: Lock, target: Target) -> str | None:
+    """The first requirement that the lock does not meet: that it names the question is its author's word."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    versions = {wheel.name: wheel.version for wheel in lock.wheels}
+    for line in (*requirements.lines, *PLATFORM_REQUIREMENTS):
+        wanted = Requirement(line)
+        if wanted.marker is not None and not wanted.marker.evaluate(target.marker_environment):
+            continue
+        version = versions.get(canonicalize_name(wanted.name))
+        if version is None or not wanted.specifier.contains(version, prereleases=True):
+            return line
+    return None
+
+
+def _place(url: str) -> _Place:
     try:
-        parts = urlsplit(wheel.url)
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
     except ValueError:
-        return "", None
-    return parts.scheme, parts.hostname
+        return "", None, None
 
 
-def _index_places() -> frozenset[tuple[str, str | None]]:
-    """Scheme and host of the index's files: the public one has a host for them, others serve them themselves.
+def _index_places() -> frozenset[_Place]:
+    """Scheme, host and port of the index's files: the public one has a host of its own for them.
 
     Plain HTTP is no place unless the user's own index is reached by it.
     """
     index = index_url()
     if not index:
         return _PUBLIC_FILES
-    parts = urlsplit(index)
-    return frozenset({(parts.scheme, parts.hostname), ("https", parts.hostname)})
+    place = _place(index)
+    # Another port of the index's machine is another service, and perhaps another person's.
+    return frozenset({place, ("https", place[1], _PORTS["https"] if place[0] == "http" else place[2])})
 
 
 def _question(requirements: RequirementSet) -> str:

@@ -26,6 +26,7 @@ _RATIO_FREE: Final = 64 << 20  # tables of zeros compress well: a ratio alone co
 _NAME_LIMIT: Final = 1024
 _RECORD_LIMIT: Final = 32 << 20  # 320 bytes for each of the largest count of files
 _CHUNK: Final = 1 << 20
+_DESCRIPTIONS: Final = (".dist-info", ".egg-info")
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNRECORDED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
@@ -167,6 +168,9 @@ class Wheel:
                 raise self._refusal(f"{file.path!r} is in it twice")
             seen.add(file.path)
             top = file.path.partition("/")[0].removesuffix(".py")
+            if top.endswith(_DESCRIPTIONS) and _package(top) != _package(self.filename):
+                # Whoever asks which version of a package is installed would read this one's word.
+                raise self._refusal(f"{top!r} in it speaks for another package")
             if top in PRIVATE_MODULES:
                 raise self._refusal(f"it brings a module {top!r}, which belongs to the platform")
             parts = file.path.split("/")
@@ -193,6 +197,13 @@ def open_wheel(path: Path, filename: str) -> Iterator[Wheel]:
         ) from reason
     with archive:
         yield Wheel(archive, filename)
+
+
+def _package(name: str) -> str:
+    """The package that a wheel's file name, or the folder with its description, names."""
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Path(name).stem.partition("-")[0])
 
 
 def _install_path(name: str) -> tuple[str | None, bool]:

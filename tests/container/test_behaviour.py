@@ -333,6 +333,19 @@ def test_what_is_not_declared_fails_without_trace_too(plugin, capsys):
     assert '"executables": ["true"]' in finding["remedy"]
 
 
+def test_a_harmless_start_hides_no_other_of_the_same_program(plugin, capsys):
+    spoil(
+        plugin,
+        """
+        import subprocess, sys
+        for line in ("from multiprocessing.resource_tracker import main;main(0)", "import this"):
+            subprocess.run([sys.executable, "-c", line], stdin=subprocess.DEVNULL, capture_output=True)
+        """,
+    )
+    finding = plugin_test(capsys, plugin, "--sandbox").finding("behaviour.execution")
+    assert "import this" in finding["message"]
+
+
 FLOODS = {
     "calls": "for number in range(20000): ctypes.CDLL(None).syscall(272, number)",
     "addresses": "for port in range(3000): socket.socket().connect_ex(('203.0.113.1', port + 1))",

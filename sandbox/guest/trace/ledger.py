@@ -25,7 +25,11 @@ class Ledger:
     def note(self, kind: str, subject: str, *, count: int = 1, **details: Any) -> None:
         """Count ``subject`` under ``kind``. Details stay those of the first time; beyond the limits only the
         number of what is left out grows."""
-        key = (kind, subject[:_TEXT], *(str(details.get(name, "")) for name in ("answer", "file", "line")))
+        key = (
+            kind,
+            subject[:_TEXT],
+            *(str(details.get(name, "")) for name in ("answer", "file", "line", "arguments")),
+        )
         with self._lock:
             if key in self._events:
                 self._events[key]["count"] += count

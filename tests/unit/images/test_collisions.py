@@ -63,3 +63,8 @@ def test_other_names_are_free(path):
 def test_the_same_file_again_is_no_stand_in():
     own = {"typing_extensions.py": "1"}
     refuse_stand_ins([fragment("typing-extensions", own), fragment("zzz", own)])
+
+
+def test_nobody_stands_in_for_a_package_that_is_not_there():
+    with pytest.raises(DependencyFault, match="in the place of pydantic-core"):
+        refuse_stand_ins([fragment("zzz", {"pydantic_core/__init__.py": "1"})])

@@ -9,12 +9,19 @@ from images.pylock import parse_pylock
 from images.requirements import requirement_set
 from toolchain.core.errors import DependencyFault
 
-PYLOCK = (
-    'lock-version = "1.0"\ncreated-by = "uv"\n\n[[packages]]\nname = "pkg"\nversion = "1.0"\n'
-    'wheels = [{ url = "https://files.pythonhosted.org/pkg-1.0-py3-none-any.whl", hashes = { sha256 = "'
-    + "ab" * 32
-    + '" } }]\n'
-)
+PLATFORM = {"numpy": "2.0", "pandas": "2.2.1", "pyarrow": "17.0", "pydantic": "2.7"}
+
+
+def pylock(packages):
+    return 'lock-version = "1.0"\ncreated-by = "uv"\n' + "".join(
+        f'\n[[packages]]\nname = "{name}"\nversion = "{version}"\nwheels = [{{ url = '
+        f'"https://files.pythonhosted.org/{name}-{version}-py3-none-any.whl", '
+        f'hashes = {{ sha256 = "{"ab" * 32}" }} }}]\n'
+        for name, version in packages.items()
+    )
+
+
+PYLOCK = pylock({"pkg": "1.0", "other": "3.0", **PLATFORM})
 
 
 @pytest.fixture
@@ -68,7 +75,7 @@ def test_no_lock_of_ours_is_stale(target, wanted, text):
 
 def test_a_lock_that_leads_elsewhere_is_refused(target, wanted, text):
     with pytest.raises(LockStale, match="takes pkg from outside"):
-        read(text.replace("files.pythonhosted.org", "evil.test"), wanted, target, "f")
+        read(text.replace("files.pythonhosted.org/pkg", "evil.test/pkg"), wanted, target, "f")
 
 
 def test_a_private_index_serves_its_own_files(target, wanted, text, monkeypatch):
@@ -89,7 +96,7 @@ def test_a_lock_nested_past_any_use_is_stale(target, wanted):
 
 
 def test_a_file_under_another_files_address_is_refused(target, wanted, text):
-    renamed = text.replace("{ url", '{ name = "pkg-1.0-py3-none-any.whl", url')
+    renamed = text.replace("{ url", '{ name = "pkg-1.0-py3-none-any.whl", url', 1)
     assert read(renamed, wanted, target, "f")
     with pytest.raises(LockStale, match="address of another file"):
         read(renamed.replace("org/pkg-1.0", "org/other-1.0"), wanted, target, "f")
@@ -101,3 +108,31 @@ def test_plain_http_is_refused_unless_the_users_own_index_speaks_it(target, want
         read(plain, wanted, target, "f")
     monkeypatch.setenv("MIXPEEK_INDEX_URL", "http://files.pythonhosted.org/simple")
     assert read(plain, wanted, target, "f")
+
+
+@pytest.mark.parametrize(
+    ("packages", "unanswered"),
+    [
+        ({"pkg": "0.9", "other": "3.0", **PLATFORM}, "pkg>=1"),
+        ({"pkg": "1.0", **PLATFORM}, "other"),
+        ({"pkg": "1.0", "other": "3.0", **PLATFORM, "numpy": "1.0"}, "numpy>=1.26"),
+        ({"pkg": "1.0rc1", "other": "3.0", **PLATFORM}, "pkg>=1"),
+    ],
+)
+def test_a_lock_that_claims_to_answer_what_it_does_not_is_refused(target, wanted, packages, unanswered):
+    text = render(parse_pylock(pylock(packages), target), wanted)
+    with pytest.raises(LockStale, match=f"no version that '{unanswered}' allows"):
+        read(text, wanted, target, "f")
+
+
+def test_a_requirement_for_another_platform_needs_no_answer(target):
+    wanted = requirement_set(["pkg>=1", "other; sys_platform == 'win32'"], source="x")
+    assert read(render(parse_pylock(pylock({"pkg": "1.0", **PLATFORM}), target), wanted), wanted, target, "f")
+
+
+def test_another_port_of_the_index_is_another_place(target, wanted, text, monkeypatch):
+    monkeypatch.setenv("MIXPEEK_INDEX_URL", "https://index.test:8443/simple")
+    assert read(text.replace("files.pythonhosted.org", "index.test:8443"), wanted, target, "f")
+    for port in ("", ":9000"):
+        with pytest.raises(LockStale, match="outside"):
+            read(text.replace("files.pythonhosted.org", f"index.test{port}"), wanted, target, "f")

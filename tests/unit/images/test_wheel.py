@@ -206,3 +206,10 @@ def test_any_few_bytes_changed_are_refused_or_harmless(make_wheel):
         path.write_bytes(changed)
         with suppress(DependencyFault):
             paths(path)
+
+
+@pytest.mark.parametrize(
+    "folder", ["numpy-9.9.dist-info", "demo-1.0.data/purelib/numpy-9.9.dist-info", "numpy.egg-info"]
+)
+def test_a_description_of_another_package_is_refused(make_wheel, folder):
+    refuse(make_wheel(files={f"{folder}/METADATA": b"Name: numpy"}), "speaks for another package")

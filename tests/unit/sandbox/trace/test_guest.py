@@ -125,6 +125,12 @@ class TestLedger:
             ledger.note("connect", "a:1", answer="refused")
         assert ledger.take()["events"] == [{"kind": "connect", "subject": "a:1", "count": 3, "answer": "refused"}]
 
+    def test_one_program_with_other_arguments_is_another_event(self):
+        ledger = Ledger()
+        for line in ("uname -p", "uname -a"):
+            ledger.note("execute", "/usr/bin/uname", answer="carried out", arguments=line.split())
+        assert [event["arguments"][1] for event in ledger.take()["events"]] == ["-p", "-a"]
+
     def test_a_flood_of_one_kind_hides_no_other(self):
         ledger = Ledger()
         for number in range(10_000):
