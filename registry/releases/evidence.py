@@ -112,19 +112,21 @@ def _bound_by_hand(work: Work, exhibit: Exhibit, statements: Statements) -> Iter
 def _told(work: Work, statements: Statements) -> Iterator[Fact]:
     """What the statements say, beside what we found where we looked ourselves."""
     scan, found = statements["scan"].predicate, work.results["scan"]
-    passed = {True: "passed", False: "failed"}.get(scan.get("passed"))  # type: ignore[arg-type]
+    told = scan.get("passed")
+    passed = ("passed" if told else "failed") if isinstance(told, bool) else None
     yield compared("scan.verdict", passed, "passed")
     rules = scan.get("rules")
-    told = str(rules.get("sha256"))[:64] if isinstance(rules, dict) else None
-    yield compared("scan.rules_sha256", told, found["rules"]["sha256"], "other rules are no fault, ours decide")
+    digest = str(rules.get("sha256"))[:64] if isinstance(rules, dict) else None
+    yield compared("scan.rules_sha256", digest, found["rules"]["sha256"], "other rules are no fault, ours decide")
     result = statements["tests"].predicate.get("result")
     yield Fact("tests", Standing.CLAIMED, claimed=clean(str(result))[:_TEXT], note="the registry ran no tests")
 
 
 def _bill(packages: list[dict[str, str]], statements: Statements) -> Fact:
-    """The bill of materials against the lock: every locked package must be a component."""
-    listed = {component["name"] for component in _components(statements)}
-    missing = sorted(package["name"] for package in packages if package["name"] not in listed)
+    """The bill of materials against the lock: every locked package must be a component, in that version."""
+    listed = {(component["name"], component["version"]) for component in _components(statements)}
+    wanted = ((package["name"], package["version"]) for package in packages)
+    missing = sorted(f"{name} {version}" for name, version in wanted if (name, version) not in listed)
     if missing:
         return Fact("sbom", Standing.DIFFERS, f"{len(listed)} components", f"missing: {', '.join(missing[:10])}")
     if not packages:

@@ -83,7 +83,9 @@ def signed_payloads(
             [say.resource("pylock.cpu.toml", digests["pylock.cpu.toml"])],
             {"started": AT, "finished": AT, "image": "sha256:" + "a" * 64},
         ),
-        "sbom": {"components": [{"name": "numpy", "hashes": [{"alg": "SHA-256", "content": WHEEL}]}]},
+        "sbom": {
+            "components": [{"name": "numpy", "version": "2.0.0", "hashes": [{"alg": "SHA-256", "content": WHEEL}]}]
+        },
         "scan": {
             "passed": True,
             "strict": False,
