@@ -29,7 +29,6 @@ from toolchain.publish.record.reading import record_document
 
 _CONTENT_TYPES: Final = {"tar.gz": "application/gzip", "zip": "application/zip"}
 _ROUNDS: Final = 3
-_JUDGEMENTS: Final = ("passed", "failed")
 _MEGABYTE: Final = 1e6
 
 
@@ -279,7 +278,7 @@ class Publisher:
         told = _digests(plugin)
         if plugin.archive_sha256 is not None and not told & digests:
             return None
-        status = plugin.validation_status if plugin.validation_status in _JUDGEMENTS else "pending"
+        status = plugin.validation_status or "pending"
         return Confirmation(plugin_id=plugin.plugin_id, validation_status=status, feature_uri=plugin.feature_uri)
 
     def _deployed(self, order: PublishOrder, published: Published) -> Published:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -34,14 +35,18 @@ class Sources:
 
 
 def judge_sources(sources: Sources, limits: Limits) -> list[dict[str, Any]]:
-    """One answer for each file: what it reaches, or why it could not be judged."""
+    """One answer for each file: what it reaches, or why it could not be judged.
+
+    All of it takes ``limits.total_seconds`` at most, however many workers are needed.
+    """
+    ends = time.monotonic() + limits.total_seconds
     names = sorted(sources.files)
     count = min(sources.workers or os.cpu_count() or 1, 2)
     if len(names) <= _ONE_WORKER_FILES:
         count = 1
     groups = _groups(names, sources.files, count)
     with ThreadPoolExecutor(max(len(groups), 1)) as threads:
-        parts = threads.map(lambda group: list(_judge_group(group, sources, limits)), groups)
+        parts = threads.map(lambda group: list(_judge_group(group, sources, limits, ends)), groups)
         return [answer for part in parts for answer in part]
 
 
@@ -58,12 +63,15 @@ def _groups(names: list[str], files: dict[str, bytes], count: int) -> list[list[
     return [group for group in groups if group]
 
 
-def _judge_group(group: list[str], sources: Sources, limits: Limits) -> Iterator[dict[str, Any]]:
+def _judge_group(group: list[str], sources: Sources, limits: Limits, ends: float) -> Iterator[dict[str, Any]]:
     rest = list(group)
     while rest:
+        if time.monotonic() >= ends:
+            yield from (_unjudged(name, "limit.total", "more time than one scan takes") for name in rest)
+            return
         answers: dict[str, dict[str, Any]] = {}
         current: str | None = None
-        for message in _worker(rest, sources, limits):
+        for message in _worker(rest, sources, limits, ends):
             current = message.get("start")
             if current is None:
                 answers[message["file"]] = message  # a second answer says at least what the first did
@@ -72,14 +80,15 @@ def _judge_group(group: list[str], sources: Sources, limits: Limits) -> Iterator
         if rest:
             victim = current or rest[0]
             rest.remove(victim)
-            yield {
-                "file": victim,
-                "reached": answers.get(victim, {}).get("reached", []),
-                "problem": ["limit.crash", "the scanner's worker died or ran out of time on this file", 1],
-            }
+            died = "the scanner's worker died or ran out of time on this file"
+            yield _unjudged(victim, "limit.crash", died) | {"reached": answers.get(victim, {}).get("reached", [])}
 
 
-def _worker(judge: list[str], sources: Sources, limits: Limits) -> Iterator[dict[str, Any]]:
+def _unjudged(name: str, rule: str, message: str) -> dict[str, Any]:
+    return {"file": name, "reached": [], "problem": [rule, message, 1]}
+
+
+def _worker(judge: list[str], sources: Sources, limits: Limits, ends: float) -> Iterator[dict[str, Any]]:
     request = {
         "memory": limits.worker_memory,
         "seconds": limits.file_seconds,
@@ -97,7 +106,7 @@ def _worker(judge: list[str], sources: Sources, limits: Limits) -> Iterator[dict
         assert process.stderr is not None
         feeder = threading.Thread(target=_feed, args=(process.stdin, request, sources.files), daemon=True)
         drain = threading.Thread(target=process.stderr.read, daemon=True)
-        deadline = threading.Timer(limits.total_seconds, process.kill)
+        deadline = threading.Timer(ends - time.monotonic(), process.kill)
         for thread in (feeder, drain, deadline):
             thread.start()
         try:

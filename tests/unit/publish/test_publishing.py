@@ -364,6 +364,14 @@ def test_only_a_plugin_that_the_server_passed_is_published(server, order, tmp_pa
     assert server.calls("POST", "/deploy") == []
 
 
+def test_a_judgement_that_nobody_documented_is_none(server, order, tmp_path):
+    server.confirm_answer = {"validation_status": "ON HOLD"}
+    server.plugin_answer = {"validation_status": "ON HOLD"}
+    with pytest.raises(StillUnderWay):
+        publish(server, order, tmp_path, timeout=0.5)
+    assert server.calls("POST", "/deploy") == []
+
+
 def test_a_registry_that_takes_the_record_gets_it(server, order, tmp_path):
     server.begin_answer = {"accepts": ["record"]}
     published = publish(server, order, tmp_path)

@@ -67,8 +67,8 @@ class Confirmation(Answer):
 
     @property
     def pending(self) -> bool:
-        """Whether the server has not made up its mind."""
-        return not self.refused and self.validation_status == "pending"
+        """Whether the server has not made up its mind; a status that the API does not document is no judgement."""
+        return not self.refused and self.validation_status not in {None, "passed"}
 
     @property
     def refused(self) -> bool:
