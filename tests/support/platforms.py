@@ -86,6 +86,10 @@ def platform_server() -> Iterator[Server]:
         thread.join()
 
 
+# Told, or a client may send its next request into a connection that is about to close.
+_CLOSES = {"Connection": "close"}
+
+
 class _Handler(BaseHTTPRequestHandler):
     server_state: Server
     protocol_version = "HTTP/1.1"
@@ -154,12 +158,11 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "slow":
             time.sleep(0.5)
         if isinstance(fault, int):
-            self._send(
-                fault, {"success": False, "status": fault, "error": {"message": "out of order", "type": "x"}}
-            )
+            error = {"message": "out of order", "type": "x"}
+            self._send(fault, {"success": False, "status": fault, "error": error}, _CLOSES)
             raise _Answered
         if isinstance(fault, tuple):
-            self._send(fault[0], fault[2], fault[1])
+            self._send(fault[0], fault[2], {**_CLOSES, **fault[1]})
             raise _Answered
 
     def _answer(self, step: str, body: bytes) -> tuple[Any, ...]:
