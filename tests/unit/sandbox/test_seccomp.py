@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.seccomp import profile_digest, profile_text
 from sandbox.seccomp.profile import PROFILES
+from tests.support.syscalls import TWINS
 from toolchain.core.errors import EngineRefused
 
 NEVER = """
@@ -37,16 +38,6 @@ def test_everything_has_its_reason_and_stands_in_one_place(profile):
 def test_the_list_stays_short(profile):
     """Docker's default profile allows more than 300; a name more here needs one that can go."""
     assert len(profile.names) <= 150
-
-
-# What glibc calls on aarch64 where it calls the first on x86_64; arch_prctl has no counterpart there.
-TWINS = {
-    "access": "faccessat", "alarm": "setitimer", "chmod": "fchmodat", "dup2": "dup3", "epoll_wait": "epoll_pwait",
-    "getpgrp": "getpgid", "link": "linkat", "lstat": "newfstatat", "mkdir": "mkdirat", "open": "openat",
-    "pause": "ppoll", "pipe": "pipe2", "poll": "ppoll", "readlink": "readlinkat", "rename": "renameat",
-    "rmdir": "unlinkat", "select": "pselect6", "stat": "newfstatat", "symlink": "symlinkat", "unlink": "unlinkat",
-    "vfork": "clone",
-}  # fmt: skip
 
 
 def test_what_x86_64_may_do_aarch64_may_do_by_its_own_names():
