@@ -157,7 +157,7 @@ def _prewarmed(place: Bench) -> tuple[float, float]:
     with Session(place.engine, place.image, place.policy) as session:
         time.sleep(_WARM_SECONDS)
         job = place.job
-        listener = Listener(place.policy, job.stages, lambda _stage: None)
+        listener = Listener(place.policy, job, lambda _stage: None)
         deadline = time.monotonic() + 60
         began = time.perf_counter()
         session.send(job.message(place.policy), deadline)

@@ -100,8 +100,8 @@ class Batches:
         self._exchange = Exchange(job.slot_bytes) if can_share(engine) else None
         self._session = Session(engine, image, policy, self._exchange)
         self._policy = policy
-        self._job = job
-        self._listener = BatchListener(policy)
+        self._work = self._described(job)
+        self._listener = BatchListener(policy, self._work)
         self._stack = ExitStack()
         self._free: list[int] = []  # slots that the host may write
         self._under_way: deque[tuple[int, int | None]] = deque()  # numbers of batches and their slots
@@ -157,6 +157,8 @@ class Batches:
         """Tell the guest that there are no more batches and see how it ends. Raises ``EngineUnavailable``.
 
         Under the transcript's stage ``batches`` stands what the guest's supervisor says of the plugin's process.
+        What the plugin tried, its ``tried``, is not judged here: whoever runs batches of a plugin that was not
+        tested sets it against what that declares (``sandbox.trace.behaviour`` reads it).
         """
         if self._outcome is None:
             with suppress(BatchFailed):
@@ -164,15 +166,17 @@ class Batches:
                 self._listen(lambda: self._listener.transcript.done)
         return self._conclude()
 
-    def _open(self) -> None:
+    def _described(self, job: BatchJob) -> Job:
         options = {
-            "parameters": dict(self._job.parameters),
-            "backend": self._job.backend,
-            "on_row_error": self._job.on_row_error,
+            "parameters": dict(job.parameters),
+            "backend": job.backend,
+            "on_row_error": job.on_row_error,
         }
         slot_bytes = self._exchange.slot_bytes if self._exchange is not None else 0
-        job = Job(self._job.name, self._job.root, (STAGE,), batches=options, slot_bytes=slot_bytes)
-        self._say(job.message(self._policy))
+        return Job(job.name, job.root, (STAGE,), batches=options, slot_bytes=slot_bytes)
+
+    def _open(self) -> None:
+        self._say(self._work.message(self._policy))
         handed = self._exchange is not None and self._exchange.hand_over()
         self._listen(lambda: self._listener.shared is not None)
         if self._listener.shared is None:
@@ -282,8 +286,8 @@ class BatchListener(Listener):
     ``shared`` is whether it uses shared memory, ``None`` before it says so.
     """
 
-    def __init__(self, policy: Policy) -> None:
-        super().__init__(policy, (STAGE,), lambda _stage: None)
+    def __init__(self, policy: Policy, job: Job) -> None:
+        super().__init__(policy, job, lambda _stage: None)
         self.shared: bool | None = None
         self.answers: deque[_Answer] = deque()
 

@@ -6,12 +6,13 @@ Works over any pair of functions that move bytes, so that a container and a chil
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.policy import Policy
 from sandbox.protocol import STAGES, Decoder, Message, ProtocolError
+from sandbox.seal import Sealer, new_key
 from toolchain.core.errors import ProtocolViolation
 
 
@@ -30,7 +31,7 @@ class Job:
 
     ``root`` is the plugin's folder where the guest runs; ``pytest`` the folders that hold pytest there, none
     where the guest's interpreter has it. ``batches`` are the options of the stage of that name, ``slot_bytes`` the
-    size of the slots of memory that the host shares for it, 0 without any.
+    size of the slots of memory that the host shares for it, 0 without any. ``key`` seals what process 1 says.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Job:
     batches: Mapping[str, Any] = field(default_factory=dict)
     slot_bytes: int = 0
     seed: str = field(default_factory=lambda: secrets.token_hex(16))
+    key: str = field(default_factory=new_key, repr=False)
 
     def message(self, policy: Policy) -> Message:
         """The job as it travels."""
@@ -51,6 +53,7 @@ class Job:
             "pytest": list(self.pytest),
             "sample": sample,
             "seed": self.seed,
+            "key": self.key,
             "batches": dict(self.batches),
             "slot_bytes": self.slot_bytes,
             "limits": {
@@ -97,11 +100,11 @@ class Transcript:
 
 
 class Listener:
-    """Turns chunks from the guest into a transcript. ``feed`` raises ``ProtocolViolation``."""
+    """Turns chunks from the guest that has ``job`` into a transcript. ``feed`` raises ``ProtocolViolation``."""
 
-    def __init__(self, policy: Policy, stages: Iterable[str], started: Callable[[str], None]) -> None:
-        self._decoder = Decoder(policy.result)
-        self._expected = list(stages)
+    def __init__(self, policy: Policy, job: Job, started: Callable[[str], None]) -> None:
+        self._decoder = Decoder(policy.result, Sealer(job.key))
+        self._expected = list(job.stages)
         self._started = started
         self.transcript = Transcript()
 

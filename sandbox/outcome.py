@@ -92,6 +92,10 @@ def _left_early(transcript: Transcript, facts: EngineFacts) -> tuple[Ending, str
     if facts.exit_code is None:
         return Ending.UNAVAILABLE, "the engine lost the container while it ran"
     if facts.exit_code == _KILLED:
-        return Ending.UNAVAILABLE, "somebody outside killed the container while it ran"
+        # gVisor delivers what the kernel does not, and does not tell who sent it.
+        or_inside = (
+            ", or the plugin, which this runtime lets" if facts.confinement.get("runtime") == "runsc" else ""
+        )
+        return Ending.UNAVAILABLE, f"somebody outside{or_inside} killed the container while it ran"
     stage = transcript.started[-1]
     return Ending.DIED, f"the guest ended with status {facts.exit_code} during {stage} without reporting"

@@ -1,7 +1,8 @@
 """How host and guest speak: framed messages over any byte stream, standard library only.
 
 A frame is a 12-byte header (length of the body, u32; length of the blob, u64; both big-endian), a JSON body
-``{"type": …, …}`` and a blob of raw bytes (Arrow data, a sample file). Both sides treat what they read as
+``{"type": …, …}``, from process 1 to the host a seal of 16 bytes, and a blob of raw bytes (Arrow data, a sample
+file). Both sides treat what they read as
 untrusted: lengths are checked before anything is stored, and what comes out of a body can be printed, compared and
 written as JSON again without surprises. A body that is not an object with a text ``type``, nests deeply or holds a
 number that other readers would not take is refused; text loses what could steer a terminal.
@@ -13,6 +14,7 @@ import json
 import math
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +22,7 @@ HEADER = struct.Struct("!IQ")
 BODY_LIMIT = 8 << 20
 BLOB_LIMIT = 1 << 30
 DEPTH_LIMIT = 40
+SEAL_BYTES = 16
 
 STAGES = ("describe", "tests", "samples", "realtime")
 """The parts of a job, in the order in which they run."""
@@ -38,27 +41,36 @@ class Message:
     blob: bytes = b""
 
 
-def encode(message: Message) -> bytes:
+Seal = Callable[[bytes], bytes]
+"""Gives the seal of the next head that travels in one direction; ``sandbox.seal`` makes one."""
+
+
+def encode(message: Message, seal: Seal | None = None) -> bytes:
     """The message as it travels."""
-    return encode_head(message) + message.blob
+    return encode_head(message, seal) + message.blob
 
 
-def encode_head(message: Message) -> bytes:
+def encode_head(message: Message, seal: Seal | None = None) -> bytes:
     """The message as it travels up to its blob, for senders that would rather not copy that."""
     body = json.dumps({**message.body, "type": message.type}, allow_nan=False).encode()
-    return HEADER.pack(len(body), len(message.blob)) + body
+    head = HEADER.pack(len(body), len(message.blob)) + body
+    return head + seal(head) if seal is not None else head
 
 
 class Decoder:
     """Turns a stream of chunks into messages, holding at most one message's bytes.
 
-    ``blob_limit`` is in bytes. ``feed`` raises ``ProtocolError`` as soon as a header or a body is not acceptable;
-    after that the stream cannot be trusted any more.
+    ``blob_limit`` is in bytes. With a ``seal`` every message must carry the one that it gives. ``feed`` raises
+    ``ProtocolError`` as soon as a header, a seal or a body is not acceptable; after that the stream cannot be
+    trusted any more.
     """
 
-    def __init__(self, blob_limit: int = BLOB_LIMIT) -> None:
+    def __init__(self, blob_limit: int = BLOB_LIMIT, seal: Seal | None = None) -> None:
         self._blob_limit = blob_limit
+        self._seal = seal
         self._buffer = bytearray()
+        # The fields of the message that is coming in, where its blob begins and where it ends.
+        self._head: tuple[dict[str, Any], int, int] | None = None
 
     def feed(self, chunk: bytes) -> list[Message]:
         """The messages that ``chunk`` completes."""
@@ -74,21 +86,34 @@ class Decoder:
         return len(self._buffer)
 
     def _take(self) -> Message | None:
+        # Before the blob is there: a forged head must not make us wait for one that never comes.
+        self._head = self._head or self._take_head()
+        if self._head is None:
+            return None
+        fields, begin, end = self._head
+        if len(self._buffer) < end:
+            return None
+        with memoryview(self._buffer) as view:
+            blob = bytes(view[begin:end])
+        del self._buffer[:end]
+        self._head = None
+        return Message(fields.pop("type"), fields, blob)
+
+    def _take_head(self) -> tuple[dict[str, Any], int, int] | None:
         if len(self._buffer) < HEADER.size:
             return None
         body_length, blob_length = HEADER.unpack_from(self._buffer)
         if body_length > BODY_LIMIT or blob_length > self._blob_limit:
             raise ProtocolError(f"a message of {body_length} + {blob_length} bytes is over the limit")
-        end = HEADER.size + body_length + blob_length
-        if len(self._buffer) < end:
+        sealed = HEADER.size + body_length
+        begin = sealed + (SEAL_BYTES if self._seal is not None else 0)
+        if len(self._buffer) < begin:
             return None
-        view = memoryview(self._buffer)
-        body = bytes(view[HEADER.size : HEADER.size + body_length])
-        blob = bytes(view[HEADER.size + body_length : end])
-        view.release()
-        del self._buffer[:end]
-        fields = _parse(body)
-        return Message(fields.pop("type"), fields, blob)
+        head = bytes(self._buffer[:sealed])
+        # The first wrong seal ends the conversation, so how long the comparison takes tells nobody anything.
+        if self._seal is not None and self._seal(head) != self._buffer[sealed:begin]:
+            raise ProtocolError("a message that process 1 did not send")
+        return _parse(head[HEADER.size :]), begin, begin + blob_length
 
 
 def _parse(body: bytes) -> dict[str, Any]:

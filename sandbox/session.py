@@ -84,7 +84,7 @@ class Session:
         thread of its own: leaving the session waits for it. Raises ``EngineUnavailable`` when the engine goes
         away; everything that the plugin may do ends in an outcome.
         """
-        listener = Listener(self._policy, job.stages, started)
+        listener = Listener(self._policy, job, started)
         deadline = self._began + self._policy.wall_seconds
         timed_out, violation = False, None
         try:

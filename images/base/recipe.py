@@ -18,7 +18,7 @@ from toolchain.core.tarball import END, file_entry
 _HOME: Final = Path(__file__).resolve().parents[2]
 _PREPARATION: Final = ("images/inside/prepare.py",)
 # Of the sandbox only what runs inside; its policies stay on the host.
-_SANDBOX: Final = ("sandbox/__init__.py", "sandbox/protocol.py")
+_SANDBOX: Final = ("sandbox/__init__.py", "sandbox/protocol.py", "sandbox/seal.py")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sandbox.protocol import Decoder, Message, encode_head
+from sandbox.protocol import Decoder, Message, Seal, encode_head
 
 _CHUNK = 1 << 16
 
@@ -26,6 +26,7 @@ class HostStream:
         os.dup2(nowhere, 1)
         self._decoder = Decoder()
         self._waiting: list[Message] = []
+        self._seal: Seal | None = None
 
     def next(self) -> Message:
         """The next message, waited for. Raises ``HostGone`` and ``ProtocolError``."""
@@ -39,9 +40,15 @@ class HostStream:
         self._waiting = []
         return found
 
+    def seal(self, key: str) -> None:
+        """Seal with ``key`` whatever is written from now on."""
+        from sandbox.seal import Sealer  # hashlib loads OpenSSL, which can wait until the worker is starting
+
+        self._seal = Sealer(key)
+
     def write(self, message: Message) -> None:
         """Send a message. Raises ``BrokenPipeError`` when nobody listens."""
-        for part in (encode_head(message), message.blob):  # apart: a blob may be half a gigabyte
+        for part in (encode_head(message, self._seal), message.blob):  # apart: a blob may be half a gigabyte
             data = memoryview(part)
             while data:
                 data = data[os.write(self._sink, data) :]

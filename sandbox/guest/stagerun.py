@@ -177,12 +177,15 @@ class StageRun:
 
     def _clear_up(self) -> None:
         """Leave nothing running but a worker that did what it should."""
+        if self._got.ended != "exited":
+            self._link.close()
+        if not end_strays(self._link.pid, self._note_left):
+            self._link.close()
+
+    def _note_left(self, processes: set[int]) -> None:
+        """Write down what outlives a stage that ended by itself; of another one everything is still running."""
         if self._got.ended == "exited":
-            note_left_running(self._link.watching.observed, self._link.pid)
-        else:
-            self._link.close()
-        if not end_strays(self._link.pid):
-            self._link.close()
+            note_left_running(self._link.watching.observed, processes)
 
     def _drain(self, pipes: StagePipes) -> None:
         """Take what is still in the pipes; all who could write to them are dead, so that is little."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,8 +13,10 @@ _GONE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.002
 
 
-def end_strays(worker: int | None) -> bool:
+def end_strays(worker: int | None, found: Callable[[set[int]], None] = lambda _processes: None) -> bool:
     """Kill every descendant of this process but ``worker``; whether the worker was spared.
+
+    ``found`` hears which there are, if any, before they are killed.
 
     As process 1 of a container we first stop everything: one ``kill(-1)`` reaches all other processes in a step
     that no fork outruns, since a process with a signal pending cannot fork, so the list that /proc then shows
@@ -25,10 +27,11 @@ def end_strays(worker: int | None) -> bool:
     if everything:
         _signal(-1, signal.SIGSTOP)
     reap()
-    if not descendants(os.getpid()) - {worker}:
+    if not (strays := descendants(os.getpid()) - {worker}):
         if everything and worker is not None:
             _signal(worker, signal.SIGCONT)
         return True
+    found(strays)
     deadline = time.monotonic() + _GONE_SECONDS
     spared = {worker} if worker is not None and not everything else set()
     while (left := descendants(os.getpid()) - spared) and time.monotonic() < deadline:

@@ -55,6 +55,7 @@ def supervise(*, contained: bool, inner: str, folders: Sequence[str]) -> None:
 def _serve(link: WorkerLink, host: HostStream, *, contained: bool) -> None:
     message = host.next()
     job = message.body
+    host.seal(job.pop("key"))  # what a worker or a stage is told is taken from ``job``
     # Before any plugin code runs: the host answers whoever asks first, and nobody after that.
     exchange = receive_exchange() if job["slot_bytes"] else ()
     link.confined()

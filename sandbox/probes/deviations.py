@@ -36,7 +36,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "gvisor",
         "process.signals",
         (NOT_TRIED,),
-        "in gVisor process 1 can be killed and stopped from inside: such a run ends as died, or at its deadline",
+        "in gVisor process 1 can be killed and stopped from inside: such a run ends untold, or at its deadline",
     ),
     Deviation(
         "gvisor",
@@ -56,8 +56,8 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "gvisor",
         "process.line",
         ("works",),
-        "gVisor lets processes of one user open each other's descriptors: at this level a report can be forged,"
-        " and only what the engine and the host see of a run counts",
+        "gVisor lets processes of one user open each other's descriptors; what is written to process 1's line"
+        " without its seal ends the run as a violation, and its memory, which holds the key, stays closed",
     ),
     Deviation("gvisor", "conventions.x32", ("EPERM",), "gVisor has no x32; its filter refuses the number"),
     Deviation("gvisor", "conventions.i386", (MISTAKEN,), "and as such the filter judges it"),

@@ -32,7 +32,7 @@ def run_in_process(
 
     Raises ``ProcessFailed`` when the interpreter cannot be started.
     """
-    listener = Listener(policy, job.stages, started)
+    listener = Listener(policy, job, started)
     argv = [str(python), "-B", str(_ENTRY), "process", "-"]
     began = time.monotonic()
     with spawn(argv, env={**environment, "PYTHONDONTWRITEBYTECODE": "1"}) as process:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from sandbox.guest.strays import descendants
 from sandbox.guest.trace.ledger import Ledger
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def note_left_running(ledger: Ledger, worker: int | None) -> None:
-    """Write down every process but the worker, by the kernel's own links and counters, one line for a program."""
+def note_left_running(ledger: Ledger, processes: Iterable[int]) -> None:
+    """Write down ``processes`` by the kernel's own links and counters, one line for a program."""
     programs: dict[str, tuple[int, float]] = {}
-    for process in descendants(os.getpid()) - {worker}:
+    for process in processes:
         with suppress(OSError, ValueError, IndexError):
             program = os.readlink(f"/proc/{process}/exe")  # noqa: PTH115 - may end in " (deleted)"
             # Of what follows the name, the user's and the system's ticks are the 12th and 13th (proc_pid_stat(5)).

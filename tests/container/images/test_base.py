@@ -55,7 +55,7 @@ def test_it_holds_an_interpreter_our_runtime_and_nothing_that_builds_or_raises(e
     assert found["modules"] == []
     assert found["stdlib"]
     assert found["runtime"]
-    assert set(found["sandbox"]) <= {"__init__.py", "protocol.py", "guest", "__pycache__"}
+    assert set(found["sandbox"]) <= {"__init__.py", "protocol.py", "seal.py", "guest", "__pycache__"}
     assert found["version"] == base.target.python
     assert found["libraries"] == [True, True]
     assert all(found["own"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sandbox.batches import BatchListener
+from sandbox.conversation import Job
 from sandbox.policy import Policy
 from sandbox.protocol import Message, encode
+from sandbox.seal import Sealer
 from toolchain.core.errors import ProtocolViolation
 
 ANSWER = {
@@ -20,21 +22,33 @@ ANSWER = {
 }
 
 
+class Guest(BatchListener):
+    """A listener that hears what its own process 1 says."""
+
+    def __init__(self):
+        job = Job("plugin", "/plugin", ("batches",))
+        super().__init__(Policy(), job)
+        self._sealer = Sealer(job.key)
+
+    def says(self, *messages: Message) -> None:
+        self.feed(b"".join(encode(message, self._sealer) for message in messages))
+
+
 @pytest.fixture
 def listener():
-    made = BatchListener(Policy())
-    made.feed(encode(Message("started", {"stage": "batches"})))
+    made = Guest()
+    made.says(Message("started", {"stage": "batches"}))
     return made
 
 
 @pytest.fixture
 def ready(listener):
-    listener.feed(encode(Message("ready", {"shared": True})))
+    listener.says(Message("ready", {"shared": True}))
     return listener
 
 
 def test_an_answer(ready):
-    ready.feed(encode(Message("batch", ANSWER)))
+    ready.says(Message("batch", ANSWER))
     (answer,) = ready.answers
     assert (answer.number, answer.slot, answer.length, answer.set_aside[0].row) == (1, 0, 10, 3)
 
@@ -55,19 +69,19 @@ def test_an_answer(ready):
 )
 def test_an_answer_of_another_shape(ready, change):
     with pytest.raises(ProtocolViolation):
-        ready.feed(encode(Message("batch", {**ANSWER, **change})))
+        ready.says(Message("batch", {**ANSWER, **change}))
 
 
 def test_an_answer_before_the_stage_is_ready(listener):
     with pytest.raises(ProtocolViolation):
-        listener.feed(encode(Message("batch", ANSWER)))
+        listener.says(Message("batch", ANSWER))
 
 
 def test_more_answers_than_were_asked_for(ready):
     with pytest.raises(ProtocolViolation):
-        ready.feed(encode(Message("batch", ANSWER)) * 3)
+        ready.says(*[Message("batch", ANSWER)] * 3)
 
 
 def test_ready_twice(ready):
     with pytest.raises(ProtocolViolation):
-        ready.feed(encode(Message("ready", {"shared": True})))
+        ready.says(Message("ready", {"shared": True}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 from sandbox.conversation import Job, Listener, Sample
 from sandbox.policy import Policy
 from sandbox.protocol import Decoder, Message, encode
+from sandbox.seal import Sealer
 from toolchain.core.errors import ProtocolViolation
 
-STAGES = ("describe", "tests")
+JOB = Job("plugin", "/plugin", ("describe", "tests"))
 
 
 def report(stage: str, **changes: object) -> Message:
@@ -40,17 +43,17 @@ HONEST = (started("describe"), report("describe"), started("tests"), report("tes
 
 
 def hear(*messages: Message) -> Listener:
-    listener = Listener(Policy(), STAGES, lambda _: None)
+    listener, seal = Listener(Policy(), JOB, lambda _: None), Sealer(JOB.key)
     for message in messages:
-        listener.feed(encode(message))
+        listener.feed(encode(message, seal))
     return listener
 
 
 def test_an_honest_conversation():
     heard: list[str] = []
-    listener = Listener(Policy(), STAGES, heard.append)
+    listener, seal = Listener(Policy(), JOB, heard.append), Sealer(JOB.key)
     for message in HONEST:
-        listener.feed(encode(message))
+        listener.feed(encode(message, seal))
     assert heard == ["describe", "tests"]
     assert list(listener.transcript.stages) == ["describe", "tests"]
     assert listener.transcript.done
@@ -95,9 +98,53 @@ def test_no_order_but_the_honest_one_comes_to_an_end(messages):
     assert listener.transcript.done == (tuple(messages) == HONEST)
 
 
+def sealed(*messages: Message, key: str = JOB.key) -> list[bytes]:
+    seal = Sealer(key)
+    return [encode(message, seal) for message in messages]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param([encode(message) for message in HONEST], id="none"),
+        pytest.param([encode(message, lambda _head: bytes(16)) for message in HONEST], id="invented"),
+        pytest.param(sealed(*HONEST, key=Job("other", "/other").key), id="under another key"),
+        pytest.param(sealed(*HONEST)[:1] * 2, id="a message again"),
+        pytest.param([sealed(*HONEST)[0], *sealed(*HONEST)[2:]], id="a message left out"),
+        pytest.param(
+            [part.replace(b'"status": 0', b'"status": 1') for part in sealed(*HONEST)], id="a message changed"
+        ),
+        pytest.param([sealed(*HONEST)[0], encode(report("describe")), *sealed(*HONEST)[1:]], id="one put in"),
+    ],
+)
+def test_a_message_without_its_seal_is_not_believed(data):
+    listener = Listener(Policy(), JOB, lambda _: None)
+    with pytest.raises(ProtocolViolation, match="process 1 did not send"):
+        listener.feed(b"".join(data))
+    assert not listener.transcript.done
+
+
+def test_a_forged_head_is_seen_before_its_blob_comes():
+    listener = Listener(Policy(), JOB, lambda _: None)
+    forged = encode(Message("stage", {}, bytes(1000)), lambda _head: bytes(16))
+    with pytest.raises(ProtocolViolation):
+        listener.feed(forged[:-999])
+
+
+def test_bytes_put_into_a_blob_end_the_conversation():
+    blob = sealed(started("describe"), replace(report("describe"), blob=b"0123456789"), started("tests"))
+    listener = Listener(Policy(), JOB, lambda _: None)
+    with pytest.raises(ProtocolViolation):
+        listener.feed(blob[0] + blob[1][:-5] + b"more" + blob[1][-5:] + blob[2])
+
+
+def test_a_job_does_not_show_its_key():
+    assert JOB.key not in repr(JOB)
+
+
 def test_a_job_carries_its_limits_and_its_sample():
     policy = Policy(stage_seconds=3, output=10, result=20)
-    job = Job("name", "/root", STAGES, sample=Sample("rows.csv", "csv", b"a,b"), seed="s")
+    job = Job("name", "/root", JOB.stages, sample=Sample("rows.csv", "csv", b"a,b"), seed="s")
     (message,) = Decoder().feed(encode(job.message(policy)))
     assert message.blob == b"a,b"
     assert message.body["limits"] == {"stage_seconds": 3, "output_bytes": 10, "result_bytes": 20}

@@ -20,6 +20,7 @@ from sandbox.protocol import (
     encode_head,
     printable,
 )
+from sandbox.seal import Sealer
 
 plain_text = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf")), max_size=20)
 scalars = st.none() | st.booleans() | plain_text | st.integers(-(2**53), 2**53) | st.floats(-1e300, 1e300)
@@ -36,10 +37,12 @@ def decode(data: bytes) -> list[Message]:
     return Decoder().feed(data)
 
 
-@given(st.lists(messages, max_size=4), st.lists(st.integers(1, 30), min_size=1))
-def test_messages_survive_the_way_however_they_are_split(sent, sizes):
-    data = b"".join(map(encode, sent))
-    decoder, received, position = Decoder(), [], 0
+@pytest.mark.parametrize("key", [None, "00" * 32])
+@given(sent=st.lists(messages, max_size=4), sizes=st.lists(st.integers(1, 30), min_size=1))
+def test_messages_survive_the_way_however_they_are_split(key, sent, sizes):
+    seal, expected = (Sealer(key), Sealer(key)) if key else (None, None)
+    data = b"".join(encode(message, seal) for message in sent)
+    decoder, received, position = Decoder(seal=expected), [], 0
     for turn in range(len(data)):
         size = sizes[turn % len(sizes)]
         received += decoder.feed(data[position : position + size])
