@@ -55,7 +55,7 @@ def command(
     """Validate and test a plugin.
 
     Structure, schemas, pipeline, tests, sample rows and the realtime handler are checked, and all problems are
-    reported together. Without --sandbox the plugin runs in a process of your own Python: for your own plugins.
+    reported together. Without --sandbox the plugin runs in a process with your rights: for your own plugins.
     With --sandbox it runs in a container without network that is denied everything by default, and what it tries
     beyond its declared permissions fails it.
 
