@@ -116,10 +116,13 @@ def _acceptance(
         return None
     if not reason:
         raise UsageFault("an acceptance needs a reason", remedy='give --reason "why this is safe here"')
-    from toolchain.plugin.scaffold import default_author
+    from toolchain.plugin.scaffold import UNKNOWN_AUTHOR, default_author
 
+    author = author or default_author()
+    if author == UNKNOWN_AUTHOR:
+        raise UsageFault("an acceptance needs a name", remedy="give --author NAME, or set git's user.name")
     later = datetime.now(timezone.utc) + timedelta(days=_ACCEPTED_DAYS)
-    return _Acceptance(file, reason, author or default_author(), expires or later)
+    return _Acceptance(file, reason, author, expires or later)
 
 
 def _scan_all(target: Path, options: ScanOptions, acceptance: _Acceptance | None) -> list[Scanned]:
