@@ -74,10 +74,18 @@ def _reported(outcome: SandboxOutcome) -> dict[str, str]:
     outcomes = (report.result or {}).get("outcomes") if report is not None else None
     if not isinstance(outcomes, dict):
         raise EngineRefused(
-            f"the probes did not report: {outcome.reason}; {_last_words(outcome.transcript)}",
-            remedy="see whether any container runs on this engine; if so, report this message",
+            f"the probes did not report: {_how_it_ended(outcome)}; {_last_words(outcome.transcript)}",
+            remedy="try again when the machine is less busy; if that does not help, report this message",
         )
     return {str(name): str(word) for name, word in outcomes.items()}
+
+
+def _how_it_ended(outcome: SandboxOutcome) -> str:
+    """Of the probes' own stage where there is a word on it: the run can end well without it."""
+    report = outcome.transcript.stages.get("probes")
+    if report is None:
+        return outcome.reason
+    return f"their stage ended by '{report.ended}' with status {report.status} after {report.seconds:.1f} s"
 
 
 def _exhaustion(outcome: SandboxOutcome) -> str:

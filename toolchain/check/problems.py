@@ -32,7 +32,7 @@ _REMEDIES = {
     "realtime.import": "realtime.py must import on its own; correct the line",
     "realtime.handler-missing": "add class RealtimeHandler with predict(self, request), or remove realtime.py",
     "realtime.construct": "RealtimeHandler() is constructed without arguments; correct its __init__",
-    "realtime.predict": "predict is called with the first sample row; correct the line shown",
+    "realtime.predict": "predict is called with the first sample row, or with {}; correct the line shown",
 }
 
 

@@ -135,7 +135,7 @@ def _failure(test: dict[str, Any]) -> Finding:
 def _collection(item: dict[str, Any]) -> Finding:
     name = one_line(item.get("id"))
     said = f"pytest could not collect {name}: {message(item.get('message'))}"
-    remedy = "correct the import or the syntax; --verbose shows the traceback"
+    remedy = "correct what fails when the file is imported; --verbose shows the traceback"
     return error("tests.collection", said, remedy, file=_file(name))
 
 

@@ -60,7 +60,7 @@ def read_record(path: Path) -> dict[str, SignedStatement]:
         with path.open("rb") as stream:
             data = stream.read(RECORD_LIMIT + 1)
     except OSError as reason:
-        remedy = "the record lies beside the archive; pass it with --record"
+        remedy = "`mixpeek plugin publish --dry-run` makes it beside the archive; pass one elsewhere with --record"
         raise UsageFault(f"the record cannot be read: {reason.strerror}", where=str(path), remedy=remedy) from None
     return parse_record(data)
 
