@@ -159,8 +159,16 @@ class Deployer:
         return runnable, service
 
     def _keep(self, release_id: str, service: RealtimeService) -> RealtimeService:
+        """Hold a service until it is dropped; one that came up while we stop, or a second one, must not stay."""
         with self._lock:
-            self._services[release_id] = service
+            stopping = self._stop.is_set()
+            superfluous = service if stopping else self._services.get(release_id)
+            if not stopping:
+                self._services[release_id] = service
+        if superfluous is not None:
+            superfluous.close()
+        if stopping:
+            raise unavailable("the registry is stopping; call again")
         return service
 
     def _move(self, release: Release, status: str) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from registry.access import Role
 from tests.support.images import plugin_image
 from tests.support.plugins import NAME, make_plugin
-from tests.support.registries import fresh_server, plugin_archive
+from tests.support.registries import embedded_only, fresh_server, plugin_archive, scaled_only
 from toolchain.core.containers import connect, options_from_environment
 
 pytestmark = pytest.mark.engine
 
 PLUGIN = f"/plugins/{NAME}_1_0_0"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "collection.py"
 HANDLER = """
 class RealtimeHandler:
     def predict(self, request):
@@ -22,9 +28,6 @@ class RealtimeHandler:
             raise ValueError("no such text")
         return {"embedding": [float(len(request["text"])), 1.0], "length": len(request["text"])}
 """
-
-# What goes wrong in a sandbox does so whatever keeps the archives: these run over one of the two.
-one_backend = pytest.mark.parametrize("backend_kind", ["embedded"], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,7 +56,7 @@ def test_a_realtime_handler_answers_calls_until_it_is_deleted(server, publisher,
     assert publisher.client.get(f"{PLUGIN}/status").json()["status"] == "NOT_DEPLOYED"
     assert publisher.client.post(f"{PLUGIN}/realtime", json={"text": "early"}).status_code == 409
     stands = deployed(publisher)
-    assert stands["status"] == "DEPLOYED", stands
+    assert stands["status"] == "DEPLOYED", stands["error"]
     assert stands["realtime_enabled"] is True
     route = f"{server.url}{stands['route_prefix']}"
     answer = publisher.client.post(route, json={"text": "four"})
@@ -67,7 +70,7 @@ def test_a_realtime_handler_answers_calls_until_it_is_deleted(server, publisher,
     assert publisher.client.post(route, json={"text": "late"}).status_code == 404
 
 
-@one_backend
+@embedded_only
 def test_a_deployment_without_a_handler_fails_with_the_reason(publisher, archive):
     publisher.publish(archive)
     stands = deployed(publisher)
@@ -77,7 +80,7 @@ def test_a_deployment_without_a_handler_fails_with_the_reason(publisher, archive
     assert publisher.client.post(f"{PLUGIN}/deploy", params={"deployment_type": "x"}).status_code == 400
 
 
-@one_backend
+@embedded_only
 def test_a_handler_that_fails_on_its_own_sample_is_not_deployed(publisher, tmp_path):
     broken = "class RealtimeHandler:\n    def predict(self, request):\n        return 1 / 0\n"
     publisher.publish(plugin_archive(tmp_path, realtime=broken))
@@ -87,7 +90,7 @@ def test_a_handler_that_fails_on_its_own_sample_is_not_deployed(publisher, tmp_p
     assert "realtime.py:3" in stands["error"]
 
 
-@one_backend
+@embedded_only
 def test_approval_comes_first_where_it_is_required(backend, tmp_path):
     with fresh_server(backend, tmp_path / "data", require_approval=True) as server:
         publisher = server.publisher()
@@ -97,25 +100,28 @@ def test_approval_comes_first_where_it_is_required(backend, tmp_path):
         assert "approval" in queued["message"]
         reviewer = server.publisher(publisher.namespace, Role.REVIEWER)
         reviewer.client.post(f"{PLUGIN}/decisions", json={"verdict": "approve", "reason": "read"})
-        assert deployed(publisher)["status"] == "DEPLOYED"
+        stands = deployed(publisher)
+        assert stands["status"] == "DEPLOYED", stands["error"]
         reviewer.client.post(f"{PLUGIN}/decisions", json={"verdict": "quarantine", "reason": "on second thought"})
         assert publisher.client.post(f"{PLUGIN}/realtime", json={"text": "x"}).status_code == 409
         assert publisher.client.post(f"{PLUGIN}/deploy").status_code == 409
 
 
-@one_backend
+@embedded_only
 def test_a_deployment_outlives_the_server(backend, tmp_path):
     data = tmp_path / "data"
     with fresh_server(backend, data) as server:
         publisher = server.publisher("ns_lasting")
         publisher.publish(plugin_archive(tmp_path, realtime=HANDLER))
-        assert deployed(publisher)["status"] == "DEPLOYED"
+        stands = deployed(publisher)
+        assert stands["status"] == "DEPLOYED", stands["error"]
         storage = server.registry.settings.storage_url
     with fresh_server(backend, data, storage_url=storage) as server:
         publisher = server.publisher("ns_lasting")
         assert publisher.client.post(f"{PLUGIN}/realtime", json={"text": "two"}).json()["length"] == 3
 
 
+@scaled_only
 def test_a_collection_runs_the_published_plugin_over_a_bucket(server, publisher, archive):
     publisher.publish(archive)
     bucket = server.registry.settings.data / "buckets" / publisher.namespace / "bkt_letters"
@@ -138,7 +144,7 @@ def test_a_collection_runs_the_published_plugin_over_a_bucket(server, publisher,
     deadline = time.monotonic() + 240
     while (stands := publisher.client.get(path).json())["status"] == "PENDING" and time.monotonic() < deadline:
         time.sleep(0.3)
-    assert (stands["status"], stands["rows"]) == ("COMPLETED", 3), stands
+    assert (stands["status"], stands["rows"]) == ("COMPLETED", 3), stands["error"]
     page = publisher.client.get(f"{path}/documents", params={"limit": 2}).json()
     assert [row["vector"] for row in page["documents"]] == [[8.0, 1.0], [3.0, 1.0]]
     rest = publisher.client.get(f"{path}/documents", params={"offset": page["next_offset"]}).json()
@@ -149,3 +155,25 @@ def test_a_collection_runs_the_published_plugin_over_a_bucket(server, publisher,
     while (stands := publisher.client.get(path).json())["status"] == "PENDING" and time.monotonic() < deadline:
         time.sleep(0.3)
     assert "no such bucket" in stands["error"]
+
+
+@embedded_only
+def test_the_typed_client_makes_a_collection_as_the_example_does(server, publisher, archive):
+    publisher.publish(archive)
+    bucket = server.registry.settings.data / "buckets" / publisher.namespace / "bkt_speeches"
+    bucket.mkdir(parents=True)
+    (bucket / "speech.txt").write_text("thirteen")
+    access = {"BASE_URL": server.url, "API_KEY": publisher.key, "NAMESPACE": publisher.namespace}
+    environment = {**os.environ, **{f"MIXPEEK_{name}": value for name, value in access.items()}}
+
+    def example(bucket_id):
+        argv = [sys.executable, str(EXAMPLE), bucket_id, NAME, "1.0.0"]
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=240, check=False)
+
+    done = example("bkt_speeches")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["object_id"], row["vector"]) for row in rows] == [("bkt_speeches/speech.txt", [8.0, 1.0])]
+    refused = example("bkt_none")
+    assert refused.returncode == 1
+    assert "no such bucket" in refused.stderr

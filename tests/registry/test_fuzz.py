@@ -7,6 +7,9 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from registry.access import Role
+from tests.support.registries import embedded_only
+
+pytestmark = embedded_only
 
 
 def test_no_request_makes_a_500(server):

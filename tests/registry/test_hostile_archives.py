@@ -9,6 +9,9 @@ import pytest
 
 from tests.support.packed import entry, gz, pax, record, tar_of, zip_of
 from tests.support.plugins import MANIFEST, NAME, PIPELINE
+from tests.support.registries import embedded_only
+
+pytestmark = embedded_only
 
 FILES = {"__init__.py": b"", "manifest.py": MANIFEST.encode(), "pipeline.py": PIPELINE.encode()}
 

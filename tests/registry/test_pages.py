@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -10,13 +12,18 @@ import pytest
 from registry.access import Role
 from tests.support.browser import browser
 from tests.support.plugins import NAME
-from tests.support.registries import Server, plugin_archive
+from tests.support.registries import Publisher, Server, embedded_only, plugin_archive
+from tests.support.releases import make_signed_release
+from toolchain.publish.record.reading import record_document
 
 HOSTILE = "<script>document.title='owned'</script><img src=//192.0.2.1/x>"
-
+CHECKS = [
+    {"name": "tests", "status": "passed", "detail": "4 tests", "source": "claimed"},
+    {"name": "network", "status": "passed", "detail": HOSTILE, "source": "observed"},
+]
 
 # The pages read what the API's tests hold to both backends: one will do.
-pytestmark = pytest.mark.parametrize("backend_kind", ["embedded"], indirect=True, scope="session")
+pytestmark = embedded_only
 
 
 @pytest.fixture
@@ -37,13 +44,37 @@ def form_token(html: str) -> str:
     return re.search(r'name="form_token" value="([^"]+)"', html)[1]
 
 
+SECTIONS = {
+    "findings": ["1 finding", "run.sh:1", "warned", "file.shell-script"],
+    "behaviour": ["4 tests", HOSTILE, "claimed", "observed"],
+    "sbom": ["1 locked package,", "1 component."],
+    "difference": ["run.sh", "numpy"],
+}
+
+
+def release_with_everything(publisher: Publisher, folder: Path) -> None:
+    """A release with a finding, a lock, and a record of a sandbox run."""
+    script = folder / NAME / "run.sh"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\ntrue\n")
+
+    def told(predicates: dict[str, Any]) -> None:
+        predicates["tests"]["mixpeek"] = {"mode": "sandbox", "checks": CHECKS}
+
+    release = make_signed_release(folder, told)
+    archive = release.packed.path.read_bytes()
+    begun = publisher.begin(archive, description=HOSTILE).json()
+    publisher.put(begun, archive)
+    answer = publisher.confirm(begun["upload_id"], record=record_document(release.record.read_bytes()))
+    assert answer.json()["validation_status"] == "passed", answer.text
+
+
 def test_a_reviewer_reads_and_decides_by_keyboard(server, publisher, tmp_path):
-    publisher.publish(plugin_archive(tmp_path), description=HOSTILE)
+    publisher.publish(plugin_archive(tmp_path, "0.9.0"), version="0.9.0", description=HOSTILE)
     reviewer = server.publisher(publisher.namespace, Role.REVIEWER)
     approval = {"verdict": "approve", "reason": "the first, read whole"}
-    reviewer.client.post(f"/plugins/{NAME}_1_0_0/decisions", json=approval)
-    changed = plugin_archive(tmp_path, "1.1.0", helper="def double(value):\n    return 2 * value\n")
-    publisher.publish(changed, version="1.1.0", description=HOSTILE)
+    reviewer.client.post(f"/plugins/{NAME}_0_9_0/decisions", json=approval)
+    release_with_everything(publisher, tmp_path)
     with browser() as seen:
         seen.open(f"{server.url}/review")
         assert seen.run("location.pathname") == "/review/login"
@@ -54,14 +85,16 @@ def test_a_reviewer_reads_and_decides_by_keyboard(server, publisher, tmp_path):
         seen.screenshot(tmp_path / "queue-light.png")
         seen.press("Tab")
         assert seen.run("document.activeElement.textContent") == "Skip to the content"
-        seen.open(f"{server.url}/review/{publisher.namespace}/{NAME}_1_1_0")
+        seen.open(f"{server.url}/review/{publisher.namespace}/{NAME}_1_0_0")
         text = seen.run("document.body.innerText")
         assert HOSTILE in text
-        assert seen.run("document.title") == f"{NAME} 1.1.0 · mixpeek registry"
+        assert seen.run("document.title") == f"{NAME} 1.0.0 · mixpeek registry"
         assert seen.run("document.images.length + document.scripts.length") == 0
         assert "✓ re-verified" in text
         assert "not checked" in text
-        assert "helper.py" in seen.run("document.getElementById('difference').parentElement.innerText")
+        for section, words in SECTIONS.items():
+            shown = seen.run(f"document.getElementById('{section}').parentElement.innerText")
+            assert [word for word in words if word not in shown] == [], section
         for scheme, ground in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(21, 24, 28)")):
             seen.emulate(scheme)
             assert seen.run("getComputedStyle(document.body).backgroundColor") == ground
@@ -77,7 +110,7 @@ def test_a_reviewer_reads_and_decides_by_keyboard(server, publisher, tmp_path):
         assert seen.run("document.querySelector('h1 .badge').textContent") == "approved"
         assert all(url.startswith((server.url, "about:")) for url in seen.requested), seen.requested
         assert seen.complaints == [complaint for complaint in seen.complaints if "favicon" in complaint]
-    shown = publisher.client.get(f"/plugins/{NAME}_1_1_0").json()["plugin"]
+    shown = publisher.client.get(f"/plugins/{NAME}_1_0_0").json()["plugin"]
     assert shown["decisions"][-1]["reason"] == "the change is small and clear"
 
 

@@ -7,10 +7,12 @@ import json
 import pytest
 
 from tests.support.plugins import NAME
-from tests.support.registries import fresh_server
+from tests.support.registries import embedded_only, fresh_server
 from tests.support.releases import make_signed_release
 from toolchain.publish.keys import KeyStore
 from toolchain.publish.record.reading import record_document
+
+pytestmark = embedded_only
 
 PLUGIN = f"/plugins/{NAME}_1_0_0"
 

@@ -25,6 +25,7 @@ class Browser:
         self._buffer = b""
         self._number = 0
         self._session: str | None = None
+        self._loads = 0
         self.complaints: list[str] = []
         self.requested: list[str] = []
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
@@ -47,16 +48,20 @@ class Browser:
 
     def open(self, url: str) -> None:
         """Go to a page and wait until it is there."""
+        self._loads = 0
         self.send("Page.navigate", url=url)
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the page is loaded."""
-        deadline = time.monotonic() + _SECONDS
-        time.sleep(0.15)
-        while self.run("document.readyState") != "complete":
-            assert time.monotonic() < deadline, "the page did not load"
-            time.sleep(0.05)
+        """Wait until a page was loaded since the last call: the one before it looks complete all the while."""
+        while self._loads == 0:
+            self._next()
+        self._loads = 0
+
+    def close(self) -> None:
+        """Ask the browser to end, which waits for its processes: killed, they would write on for a moment."""
+        self._session = None
+        self.send("Browser.close")
 
     def run(self, script: str) -> Any:
         """The value of an expression, by the debugger: the page's own policy does not bind it."""
@@ -97,6 +102,7 @@ class Browser:
         told = heard.get("params", {}).get("entry", {})
         if heard.get("method") == "Runtime.exceptionThrown" or told.get("level") in {"warning", "error"}:
             self.complaints.append(json.dumps(heard["params"])[:500])
+        self._loads += heard.get("method") == "Page.loadEventFired"
         if heard.get("method") == "Network.requestWillBeSent":
             self.requested.append(heard["params"]["request"]["url"])
         return heard
@@ -129,7 +135,10 @@ def browser() -> Iterator[Browser]:
         os.close(to_it)
         os.close(from_it)
         try:
-            yield Browser(sink, source)
+            seen = Browser(sink, source)
+            yield seen
+            seen.close()
+            process.wait(_SECONDS)
         finally:
             process.kill()
             process.wait()

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 import uvicorn
 
 from registry.access import Role
@@ -24,6 +25,12 @@ from tests.support.peers import BUCKET, free_port
 from tests.support.plugins import NAME, make_plugin
 from toolchain.plugin.tree import read_tree
 from toolchain.publish.archive import ArchiveFile, write_archive
+
+embedded_only = pytest.mark.parametrize("backend_kind", ["embedded"], indirect=True, scope="session")
+"""For what never comes to the difference: what reads archives and records, renders pages, or runs in a sandbox."""
+
+scaled_only = pytest.mark.parametrize("backend_kind", ["scaled"], indirect=True, scope="session")
+"""For what is tried once, on a real engine, and has its own test of the same kind on the embedded backend."""
 
 ROOMY = Limits(plugins=1_000, open_uploads=1_000, requests_per_minute=100_000, burst=10_000)
 
