@@ -108,7 +108,7 @@ class Publisher:
     url: str
     namespace: str
     key: str
-    timeout: float = 60
+    timeout: float = 240
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
