@@ -148,7 +148,7 @@ class Hook:
 
     def _signal(self, target: Any, number: Any) -> None:
         if number and target != os.getpid():
-            whom = {1: "process 1", -1: "every process", os.getppid(): "the worker"}.get(target, "a process")
+            whom = {os.getppid(): "the worker", 1: "process 1", -1: "every process"}.get(target, "a process")
             self._tell("signal", f"{int(number)} to {whom}")
 
     def _sleep(self, seconds: Any) -> None:
