@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import warnings
+from symtable import symtable
 from typing import Any
 
 from toolchain.scan.evaluate.interpreter import FOLLOW_FUEL, FUEL, Interpreter, OutOfFuel
@@ -94,13 +95,24 @@ def _evaluate(interpreter: Interpreter, name: str, source: bytes) -> list[Any] |
 
 def _run(interpreter: Interpreter, name: str, source: bytes) -> None:
     package = interpreter.package
-    module = None if package.inert(name) else package.file(name)
+    if package.inert(name):
+        _check_syntax(source)
+        return
+    module = package.file(name)
     if module is None:
         ast.parse(source)  # raises what is wrong with it
         return
     run_module(interpreter, module)
     if package.large:
         module.functions.clear()
+
+
+def _check_syntax(source: bytes) -> None:
+    """Raise what is wrong with a file that is not evaluated: its symbols cost two thirds of its syntax tree."""
+    try:
+        symtable(source, "", "exec")  # type: ignore[arg-type]  # bytes too, though typeshed knows text only
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        ast.parse(source)  # names used against the rules of scopes are no matter of syntax
 
 
 _PROBLEMS: dict[type[BaseException], tuple[str, str]] = {

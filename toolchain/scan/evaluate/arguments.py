@@ -24,6 +24,7 @@ from toolchain.scan.evaluate.values import (
     Partial,
     Ref,
     Seq,
+    Unknown,
     Value,
     each,
     join,
@@ -32,12 +33,16 @@ from toolchain.scan.evaluate.values import (
 
 def remember_inputs(it: Interpreter, function: Function, args: list[Value], kwargs: dict[str, Value]) -> None:
     """Keep what is handed to a call that is not followed, for the next time the function's body is read."""
+    if all(type(value) in _POWERLESS for value in (*args, *kwargs.values())):
+        return
     spec = function.node.args
     positional = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)]
     given = {**dict(zip(positional, args, strict=False)), **kwargs}
     if spec.vararg is not None and len(args) > len(positional):
         given[spec.vararg.arg] = Seq("tuple", args[len(positional) :])
     for name, value in given.items():
+        if type(value) in _POWERLESS:
+            continue
         kept = [_shared(option) for option in each(value) if _carries(it, option)]
         before = function.inputs.get(name)
         known = {_sameness(option) for option in each(before)} if before is not None else set()
@@ -124,10 +129,10 @@ def _default(it: Interpreter, function: Function, parameter: ast.arg, *, lenient
 
 def worth_following(it: Interpreter, function: Function, values: tuple[Value, ...]) -> bool:
     """Whether to evaluate a call with its own arguments: they carry power, or the function is small enough."""
-    size = _size(function)
-    if any(_powerful(it, value) for value in values):
-        return size <= 4 * _SMALL
-    if size > _SMALL or not it.root_dynamic or len(it.stack) > MAX_NESTED:
+    for value in values:
+        if type(value) not in _POWERLESS and _powerful(it, value):
+            return _size(function) <= 4 * _SMALL
+    if not it.root_dynamic or len(it.stack) > MAX_NESTED or _size(function) > _SMALL:
         return False
     return any(_concrete(value) for value in values)
 
@@ -141,11 +146,10 @@ def count_nodes(node: ast.AST, most: int) -> int:
     while stack and count < most:
         current = stack.pop()
         count += 1
-        for name in current._fields:
-            child = getattr(current, name, None)
+        for child in vars(current).values():
             if isinstance(child, ast.AST):
                 stack.append(child)
-            elif isinstance(child, list):
+            elif type(child) is list:
                 stack.extend(item for item in child if isinstance(item, ast.AST))
     return count
 
@@ -156,21 +160,28 @@ def _size(function: Function) -> int:
     return function.size
 
 
-_DOORS = (OwnModule, Partial, Getter, Dunder, Namespace)
+_DOORS = frozenset({OwnModule, Partial, Getter, Dunder, Namespace})
+_HOLDING = frozenset({Instance, Map, Seq})
+_POWERLESS = frozenset({Const, Unknown})
+_LOOKING_UP = frozenset({"builtins.getattr", "builtins.vars", "builtins.__import__"})
 
 
 def _powerful(it: Interpreter, value: Value, depth: int = 2) -> bool:
     """Whether a value is, or holds, a module that opens doors or something policy names."""
     for option in each(value):
-        if isinstance(option, Ref):
-            if option.path in it.policy.carried or it.policy.match(option.path) is not None:
+        kind = type(option)
+        if kind in _POWERLESS:
+            continue
+        if kind is Ref:
+            path = option.path  # type: ignore[attr-defined]  # narrowed by kind, for speed
+            if path in it.policy.carried or it.policy.match(path) is not None or path in _LOOKING_UP:
                 return True
-            if option.path in {"builtins.getattr", "builtins.vars", "builtins.__import__"}:
-                return True
-        elif isinstance(option, _DOORS) or (
-            depth and any(_powerful(it, part, depth - 1) for part in _parts(option))
-        ):
+        elif kind in _DOORS:
             return True
+        elif depth and kind in _HOLDING:
+            for part in _parts(option):
+                if type(part) not in _POWERLESS and _powerful(it, part, depth - 1):
+                    return True
     return False
 
 

@@ -37,6 +37,7 @@ from toolchain.scan.evaluate.values import (
     Partial,
     Ref,
     Seq,
+    Union,
     Value,
     each,
     join,
@@ -52,8 +53,9 @@ def call(it: Interpreter, function: Value, request: Call) -> Value:
         _read_query(it, request)
         return UNKNOWN if not request.args else carried(it, request)
     it.burn(2)
-    results = [_call(it, option, request) for option in each(function)]
-    return results[0] if len(results) == 1 else join(results)
+    if type(function) is not Union:
+        return _call(it, function, request)
+    return join([_call(it, option, request) for option in function.options])
 
 
 def _read_query(it: Interpreter, request: Call) -> None:

@@ -38,7 +38,9 @@ from toolchain.scan.evaluate.values import (
 
 def evaluate(it: Interpreter, node: ast.expr) -> Value:
     """What an expression stands for."""
-    it.burn()
+    it.fuel -= 1
+    if it.fuel < it.floor:
+        it.burn(0)
     return _KINDS[type(node)](it, node)
 
 

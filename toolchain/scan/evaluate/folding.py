@@ -7,11 +7,12 @@ from itertools import islice, product
 from typing import Any
 
 from toolchain.scan.evaluate.pure import TooMuch, bounded
-from toolchain.scan.evaluate.values import UNKNOWN, Const, Dunder, Map, Seq, Value, each, join
+from toolchain.scan.evaluate.values import UNKNOWN, Const, Dunder, Map, Seq, Union, Value, each, join
 
 _COMBINATIONS = 24
 _MOST_PARTS = 8192
 _MOST_YIELDED = 256
+_KNOWABLE = frozenset({Const, Seq, Map, Union})
 _ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, SyntaxError, EOFError)
 
 
@@ -68,6 +69,9 @@ def lift(item: Any) -> Value:
 
 def fold(function: Callable[..., Any], *args: Value) -> Value:
     """Apply a pure function to every combination of known alternatives; ``UNKNOWN`` where it cannot be."""
+    for arg in args:
+        if type(arg) not in _KNOWABLE:
+            return UNKNOWN
     results: list[Value] = []
     for combination in islice(product(*(each(arg) for arg in args)), _COMBINATIONS):
         try:

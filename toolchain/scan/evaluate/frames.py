@@ -32,7 +32,10 @@ class Frame:
 
     def get(self, name: str) -> Value | None:
         """The present value of a name in this scope only."""
-        for layer in reversed(self.layers):
+        layers = self.layers
+        if len(layers) == 1:
+            return layers[0].get(name)
+        for layer in reversed(layers):
             if name in layer:
                 return layer[name]
         return None
@@ -43,9 +46,8 @@ class Frame:
 
     def set(self, name: str, value: Value) -> None:
         """Bind a name."""
-        target = self.globals_declared.get(name)
-        if target is not None:
-            target.add(name, value)
+        if self.globals_declared and name in self.globals_declared:
+            self.globals_declared[name].add(name, value)
             return
         self.layers[-1][name] = value
         before = self.ever.get(name)

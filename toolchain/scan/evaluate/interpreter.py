@@ -10,7 +10,7 @@ from typing import Any
 
 from toolchain.scan.evaluate.frames import MAYBE_UNBOUND, Frame
 from toolchain.scan.evaluate.package import Module, Package
-from toolchain.scan.evaluate.values import UNKNOWN, Dunder, Function, Ref, Value, each, join
+from toolchain.scan.evaluate.values import UNKNOWN, Dunder, Function, Ref, Union, Value, each, join
 from toolchain.scan.policy import Policy, Rule
 
 FUEL = 1_500_000
@@ -137,8 +137,10 @@ class Interpreter:
         Where the value is one of several alternatives, only a name that a rule spells out counts: what merely lies
         under a forbidden module was recorded where that module was imported.
         """
+        if value is UNKNOWN:
+            return value
         for option in each(value):
-            if isinstance(option, Ref):
+            if type(option) is Ref:
                 rule = self.policy.match(option.path)
                 if rule is not None and rule.judge is None and (certain or option.path in self.policy.exact):
                     self.emit(rule, option.path, node, option.trail)
@@ -180,10 +182,10 @@ class Interpreter:
         frame: Frame | None = self.frame
         first = True
         while frame is not None:
-            if name in frame.globals_declared:
+            if frame.globals_declared and name in frame.globals_declared:
                 frame = frame.globals_declared[name]
-            live = first or (frame.kind == "module" and not self.module.finished)
-            value = frame.get(name) if live else frame.get_ever(name)
+            live = first or (frame.kind == "module" and self.module.state != "done")
+            value = frame.get(name) if live else frame.ever.get(name)
             if value is not None and (first or frame.kind != "class"):
                 return value
             frame, first = frame.outer, False
@@ -191,7 +193,8 @@ class Interpreter:
 
     def named(self, name: str, value: Value | None) -> Value:
         """The value of a name, built-ins included, given what ``lookup`` found."""
-        if value is not None and not (value is MAYBE_UNBOUND or MAYBE_UNBOUND in each(value)):
+        certain = type(value) is not Union or MAYBE_UNBOUND not in value.options
+        if certain and value is not None and value is not MAYBE_UNBOUND:
             return value
         outside = self._beyond(name)
         if value is None or value is MAYBE_UNBOUND:

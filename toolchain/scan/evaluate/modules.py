@@ -170,6 +170,7 @@ def run_top_level(it: Interpreter, module: Module) -> None:
 def is_dynamic(module: Module) -> bool:
     """Whether a file puts names together or walks namespaces: then calls are followed with their arguments."""
     if module.makes_names is None:
-        text = unicodedata.normalize("NFKC", module.source.decode("utf-8", "replace"))
+        text = module.source.decode("utf-8", "replace")
+        text = text if text.isascii() else unicodedata.normalize("NFKC", text)
         module.makes_names = _DYNAMIC.search(text) is not None
     return module.makes_names

@@ -144,8 +144,9 @@ def carried(it: Interpreter, request: Call) -> Value:
     held = [
         option
         for value in (*request.args, *request.kwargs.values())
+        if type(value) is not Const and value is not UNKNOWN
         for option in _handed_over(it, value, request)
-        if isinstance(option, Ref) and option.path in it.policy.sensitive
+        if type(option) is Ref and option.path in it.policy.sensitive
     ]
     if not held:
         return UNKNOWN

@@ -108,7 +108,7 @@ def visit_unreached(it: Interpreter, nodes: Sequence[ast.expr]) -> None:
 
 def comparison(it: Interpreter, node: ast.Compare) -> Value:
     values = [it.evaluate(part) for part in (node.left, *node.comparators)]
-    if UNKNOWN in values:
+    if any(value is UNKNOWN for value in values):
         return UNKNOWN
     verdicts = [
         fold(pure.COMPARE[type(op)], values[position], values[position + 1])

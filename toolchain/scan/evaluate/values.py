@@ -35,15 +35,20 @@ class Unknown(Value):
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Const(Value):
-    """A literal of an immutable built-in type, or what folding made of literals."""
+    """A literal of an immutable built-in type, or what folding made of literals.
+
+    Nothing changes one; it is not declared frozen because a frozen one takes three times as long to make.
+    """
 
     value: Any
 
     def key(self) -> Any:
         """What tells two constants apart: 1, 1.0 and True are three."""
-        return (type(self.value), repr(self.value) if isinstance(self.value, (slice, complex)) else self.value)
+        value = self.value
+        kind = type(value)
+        return (kind, repr(value) if kind is slice or kind is complex else value)
 
 
 @dataclass(slots=True, eq=False)
@@ -214,30 +219,34 @@ class Carrier(Value):
     held: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Union(Value):
-    """What a name may be on different paths; never nested, never empty."""
+    """What a name may be on different paths; never nested, never empty, never changed."""
 
     options: tuple[Value, ...]
 
 
 def each(value: Value) -> tuple[Value, ...]:
     """The alternatives of a value."""
-    return value.options if isinstance(value, Union) else (value,)
+    return value.options if type(value) is Union else (value,)
 
 
 def join(values: Iterable[Value]) -> Value:
     """One value for several. Past the bound the oldest constants are dropped first, powerful things never."""
     options: list[Value] = []
     for value in values:
-        if isinstance(value, Union):
+        if type(value) is Union:
             options.extend(value.options)
         else:
             options.append(value)
-    if len(options) > 1:
-        options = list({_identity(option): option for option in reversed(options)}.values())[::-1]
     if len(options) <= 1:
         return options[0] if options else UNKNOWN
+    found: dict[Any, Value] = {}
+    for option in reversed(options):
+        found[id(option) if option is UNKNOWN else _identity(option)] = option
+    if len(found) == 1:
+        return options[0]
+    options = [*found.values()][::-1]
     return Union(tuple(options if len(options) <= MAX_ALTERNATIVES else _shorten(options)))
 
 
@@ -251,7 +260,7 @@ def join2(left: Value, right: Value) -> Value:
 def _identity(value: Value) -> Any:
     kind = type(value)
     if kind is Const:
-        return ("const", *value.key())  # type: ignore[attr-defined]  # narrowed by kind, for speed
+        return value.key()  # type: ignore[attr-defined]  # narrowed by kind, for speed
     if kind is Ref:
         return value.path  # type: ignore[attr-defined]  # as above
     if kind is OwnName:
