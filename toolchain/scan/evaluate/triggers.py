@@ -100,6 +100,8 @@ _ALWAYS = (
 )
 
 
+_CODING = re.compile(rb"coding[:=][ \t]*([-\w.]+)")
+_PLAIN_CODINGS = frozenset({b"utf-8", b"utf8", b"ascii", b"us-ascii", b"latin-1", b"latin1", b"iso-8859-1"})
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _IMPORT = re.compile(rb"(?:^|[;:])[ \t]*(?:from|import)[ \t]+([^\n;#]+)", re.MULTILINE)
 
@@ -122,10 +124,18 @@ def _imported(source: bytes) -> set[bytes]:
     return {word for line in _IMPORT.findall(source) for word in _WORD.findall(line)}
 
 
+def _names_a_coding(source: bytes) -> bool:
+    """Whether ASCII bytes may stand for other text: utf-7, for one, spells every letter in it (PEP 263)."""
+    found = _CODING.search(b"\n".join(source.splitlines()[:2]))
+    return found is not None and found[1].lower() not in _PLAIN_CODINGS
+
+
 def needs_evaluation(source: bytes) -> bool:
     """Whether a file of a large tree names anything through which power is reached."""
-    if not source.isascii():
+    if not source.isascii() or _names_a_coding(source):
         return True
+    # Lines as the interpreter sees them, so that no pattern below is missed for a line end of another kind.
+    source = source.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\f", b" ").replace(b"\\\n", b" ")
     alone, imported, beside, always = _words()
     words = set(_WORD.findall(source))
     if not alone.isdisjoint(words) or not imported.isdisjoint(_imported(source)):

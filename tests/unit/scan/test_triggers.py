@@ -1,0 +1,33 @@
+"""In a large tree only files that name nothing of power go unevaluated, however their text is laid out."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolchain.scan.evaluate.triggers import needs_evaluation
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"import socket\n",
+        b"x = 1\rimport socket\r",
+        b"x = 1\r\nimport socket\r\n",
+        b"\x0cimport socket\n",
+        b"from\\\n socket import create_connection\n",
+        b"from\\\r\n socket import create_connection\r\n",
+        b"# coding: utf-7\n+AGUAdgBhAGw-('1')\n",
+        b"#!/usr/bin/python\n# -*- coding: utf_7 -*-\n+AGUAdgBhAGw-('1')\n",
+        "s\u043ecket = 1\n".encode(),  # a Cyrillic letter
+    ],
+)
+def test_a_file_that_may_reach_power_is_evaluated(source: bytes) -> None:
+    assert needs_evaluation(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [b"x = 1\n", b"# -*- coding: utf-8 -*-\nimport math\n", b"# coding: latin-1\rimport json\r"],
+)
+def test_a_file_that_names_nothing_is_not(source: bytes) -> None:
+    assert not needs_evaluation(source)
