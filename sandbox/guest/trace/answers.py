@@ -127,7 +127,14 @@ class Answers:
         kernel.refuse(self._listener, call, errno.EPERM)
 
     def _connect(self, call: Notification, memory: Memory) -> None:
-        found = address(memory.read(call.arguments[1], min(call.arguments[2], 128)))
+        data = memory.read(call.arguments[1], min(call.arguments[2], 128))
+        if not data and call.arguments[2] and call.thread != self._worker:
+            # A program that may be run and not read, from a memory file say, hides where it wants to go: no honest
+            # one of an image does.
+            self._note(call, "connect", UNREADABLE, "refused")
+            kernel.refuse(self._listener, call, errno.ENETUNREACH)
+            return
+        found = address(data)
         if found is None or found[0] == "unix":
             # The caller holds no socket of another family, so nothing else can come of it.
             path = found[1] if found else "an unknown family"
