@@ -55,7 +55,7 @@ def test_a_test_that_fails(plugin, capsys):
 
 def test_a_test_that_hangs(plugin, capsys):
     plugin.write("tests/test_it.py", "import time\ndef test_sleep():\n    time.sleep(600)\n")
-    verdict = plugin_test(capsys, plugin, *HERE, "--timeout", "3")
+    verdict = plugin_test(capsys, plugin, *HERE, "--timeout", "10")
     assert "test_sleep" in verdict.finding("run.timeout")["message"]
 
 
