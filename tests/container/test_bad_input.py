@@ -103,7 +103,7 @@ class TestPipeline:
         plugin.replace("pipeline.py", "    step = ", "    import time; time.sleep(600)\n    step = ")
         began = time.monotonic()
         verdict = plugin_test(capsys, plugin, *SANDBOX, "--timeout", "2")
-        assert time.monotonic() - began < 15  # three stages call it
+        assert time.monotonic() - began < 60  # three stages call it; the host waits for minutes
         assert "describe did not finish" in verdict.envelope["findings"][0]["message"]
         assert "calling build_steps" in verdict.envelope["findings"][0]["message"]
         assert set(verdict.rules) == {"run.timeout"}

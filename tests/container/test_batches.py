@@ -163,7 +163,7 @@ class TestFailing:
             began = time.monotonic()
             with pytest.raises(BatchFailed, match="deadline") as failure:
                 next(found)
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 60
         assert failure.value.outcome.transcript.stages["batches"].ended == "deadline"
 
     def test_a_host_that_is_slow_costs_the_plugin_nothing(self, opened, plugin):

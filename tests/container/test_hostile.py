@@ -47,10 +47,10 @@ def spray(data):
 
 @pytest.fixture(autouse=True)
 def in_time() -> Iterator[None]:
-    """Whatever a plugin does, its run ends within its deadlines and a few seconds."""
+    """Whatever a plugin does, its run ends by its stages' deadlines: those of the host come minutes later."""
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
 
 
 def judged(capsys, plugin, *options) -> Verdict:

@@ -225,6 +225,6 @@ def test_an_engine_that_dies_while_the_plugin_runs(sleeping, mortal):
         os.killpg(pid, signal.SIGKILL)
         began = time.monotonic()
         verdict = command.verdict()
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 60
     assert (verdict.exit_code, verdict.error["id"]) == (3, "engine-unavailable")
     assert "mixpeek doctor" in verdict.error["remedy"]

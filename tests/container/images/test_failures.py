@@ -216,7 +216,7 @@ def test_an_index_out_of_reach_is_said_so(base, tmp_path, plugin, monkeypatch):
         plugin.build(Cache(tmp_path / "cache"))
     assert "hunter2" not in str(caught.value)
     assert "MIXPEEK_INDEX_URL" in caught.value.remedy
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_bytes_that_the_lock_does_not_promise_never_get_into_an_image(engine, base, warm, fresh, plugin):
