@@ -31,6 +31,7 @@ DEMO = "demo-1.0-py3-none-any.whl"
 def index(tmp_path, monkeypatch):
     """An index that wants a password; the only one, so no package of the platform comes from elsewhere."""
     monkeypatch.setattr(images.build, "resolve", partial(resolve, platform=()))
+    monkeypatch.setattr(plugin_lock, "PLATFORM_REQUIREMENTS", ())
     with PackageIndex(tmp_path, login=("ci", PASSWORD)) as served:
         served.add(DEMO, wheel_bytes("demo", {"demo/data.bin": random.Random(7).randbytes(1 << 20)}))
         monkeypatch.setenv("MIXPEEK_INDEX_URL", served.url)
