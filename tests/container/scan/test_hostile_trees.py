@@ -10,7 +10,6 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,14 @@ _SECONDS = 120  # far above what it takes, far below for ever
 _MEMORY = 1536 << 20  # bytes of the largest process
 _EVIL = "import subprocess\n"
 
+# Every process of a scan has this much memory and no more (in KiB): what needs more is killed, and the test fails.
+_BOUNDED = ["sh", "-c", f'ulimit -d {_MEMORY >> 10}; exec "$@"', "sh"]
+
 
 def scanned(target: Path, *options: str) -> dict[str, Any]:
     """The JSON data of a scan that kept its bounds."""
     argv = [
+        *_BOUNDED,
         sys.executable,
         "-m",
         "toolchain.cli.main",
@@ -44,17 +47,6 @@ def scanned(target: Path, *options: str) -> dict[str, Any]:
 
 def rules(data: dict[str, Any]) -> set[str]:
     return {finding["rule"] for finding in data["findings"]}
-
-
-@pytest.fixture(autouse=True)
-def bounded() -> Iterator[None]:
-    """Every process below has this much memory and no more; what needs more is killed, and the test fails."""
-    import resource
-
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 @pytest.mark.parametrize(("make", "name"), [(gzip_bomb, "a.tar.gz"), (zip_bomb, "a.zip")])
