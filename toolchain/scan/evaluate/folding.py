@@ -12,6 +12,8 @@ from toolchain.scan.evaluate.values import UNKNOWN, Const, Dunder, Map, Seq, Uni
 _COMBINATIONS = 24
 _MOST_PARTS = 8192
 _MOST_YIELDED = 256
+_PLAIN = frozenset({str, bytes, int, float, bool, complex, type(None), type(...)})
+_CONSTANT = (*_PLAIN, slice)  # and what is made of them, such as the text of a path
 _KNOWABLE = frozenset({Const, Seq, Map, Union})
 _ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, SyntaxError, EOFError)
 
@@ -57,12 +59,12 @@ def lift(item: Any) -> Value:
     """The abstract value of a Python object that folding made."""
     if isinstance(item, (list, tuple, set, frozenset, range)):
         kind = "tuple" if isinstance(item, tuple) else "set" if isinstance(item, (set, frozenset)) else "list"
-        return Seq(kind, [lift(part) for part in item])
+        return Seq(kind, [Const(part) if type(part) in _PLAIN else lift(part) for part in item])
     if isinstance(item, dict):
         return Map({key: lift(part) for key, part in item.items()})
     if isinstance(item, bytearray):
         return Const(bytes(item))
-    if item is None or isinstance(item, (str, bytes, int, float, bool, complex, slice, type(...))):
+    if isinstance(item, _CONSTANT):
         return Const(item)
     return UNKNOWN
 
