@@ -237,7 +237,8 @@ class Publisher:
                     raise
                 confirmation = found
             except (NotThere, PluginRefused) as reason:
-                found = self._found_afterwards(packed)
+                # A refusal is believed, unless the server names these very bytes as what it has.
+                found = self._found_afterwards(packed, by_digest=isinstance(reason, PluginRefused))
                 if found is None:
                     raise _StartAnew(reason) from reason
                 confirmation = found
@@ -268,15 +269,18 @@ class Publisher:
                 return confirmation.model_copy(update={"validation_status": status, "plugin_id": found})
             looks.wait("the server still validates the plugin", found)
 
-    def _found_afterwards(self, packed: PackedPlugin) -> Confirmation | None:
-        """What became of a confirmation whose answer was lost; a status that is no judgement is still pending."""
+    def _found_afterwards(self, packed: PackedPlugin, *, by_digest: bool = False) -> Confirmation | None:
+        """What became of a confirmation whose answer was lost; a status that is no judgement is still pending.
+
+        A server with the documented fields names no digest: ``by_digest`` says that its word is then not enough.
+        """
         try:
             plugin = self._platform.plugin(plugin_id(packed))
         except (NotThere, ServerRefused, ServerUnavailable):
             return None
         digests = {packed.reading.archive_sha256, packed.reading.tar_sha256}
         told = _digests(plugin)
-        if plugin.archive_sha256 is not None and not told & digests:
+        if not told & digests and (by_digest or plugin.archive_sha256 is not None):
             return None
         status = plugin.validation_status or "pending"
         return Confirmation(plugin_id=plugin.plugin_id, validation_status=status, feature_uri=plugin.feature_uri)
@@ -295,6 +299,12 @@ class Publisher:
         with self._reporter.phase("status") as phase:
             status = wait_for_deployment(self._platform, published.plugin_id, self._waiting, phase.advance)
             phase.result = status.status
+        if status.status == "not_deployed":
+            raise DeploymentFailed(
+                f"published, but not deployed: {status.message or 'the server says so, without a reason'}",
+                where=published.plugin_id,
+                remedy=f"see whether somebody ended it; then `mixpeek plugin deploy {published.plugin_id}`",
+            )
         return replace(published, status=status)
 
     def _place(self, packed: PackedPlugin) -> Place:

@@ -24,6 +24,7 @@ from toolchain.publish.client.errors import (
 from toolchain.publish.client.platform import Platform
 from toolchain.publish.client.retry import Retry
 from toolchain.publish.client.transport import Connection, Transport
+from toolchain.publish.client.upload import PutOrder, put_file
 from toolchain.publish.journal import Journal
 from toolchain.publish.packing import PackOrder, pack_plugin
 from toolchain.publish.publishing import DeploymentFailed, Publisher, PublishOrder, StillUnderWay, Waiting
@@ -331,6 +332,34 @@ def test_a_deployment_that_fails_says_why_and_the_plugin_stays_published(server,
     with pytest.raises(DeploymentFailed, match="no room"):
         publish(server, order, tmp_path)
     one_release(server, order)
+
+
+def test_a_deployment_that_somebody_ends_is_not_told_as_done(server, order, tmp_path):
+    server.statuses = ["IN_PROGRESS", "NOT_DEPLOYED"]
+    with pytest.raises(DeploymentFailed, match="published, but not deployed"):
+        publish(server, order, tmp_path)
+    one_release(server, order)
+
+
+def test_a_refusal_is_believed_though_a_plugin_of_that_name_is_there(server, order, tmp_path):
+    """Somebody else's release of the same version came in between, on a server that names no digests."""
+    server.faults["confirm"] = ["close"] * 5
+    with pytest.raises(ServerUnavailable):
+        publish(server, order, tmp_path)
+    server.tells_digest = False
+    server.plugins[ID] = {"plugin_id": ID, "validation_status": "PASSED"}
+    server.faults["confirm"] = [(400, {}, {"detail": "the version exists"})]
+    with pytest.raises(AlreadyThere):
+        publish(server, order, tmp_path)
+
+
+def test_an_encrypted_platform_gets_no_archive_stored_in_the_open(order):
+    place = PutOrder(
+        "http://127.0.0.1:9/store?X-Amz-Signature=secret", order.packed.path, "0" * 64, "application/gzip"
+    )
+    with pytest.raises(UploadFailed, match="unencrypted") as caught:
+        put_file(place, Connection("https://127.0.0.1:9", KEY))
+    assert "secret" not in str(caught.value)
 
 
 def test_a_deployment_that_is_refused_names_the_command_for_later(server, order, tmp_path):

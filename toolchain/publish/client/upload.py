@@ -64,6 +64,9 @@ def put_file(
         origin(order.url)
     except ValueError:
         raise _no_url(order.url) from None
+    if _is_encrypted(connection.base_url) and not _is_encrypted(order.url):
+        where = redacted(order.url)
+        raise UploadFailed("the server names an unencrypted place for the upload", where=where, remedy=_REPORT)
     size = order.file.stat().st_size
     attempts = Attempts(connection.retry, sleep, repeat=True)
     started = time.monotonic()
@@ -137,9 +140,13 @@ def _next(url: str, location: str) -> str:
         origin(target)
     except ValueError:
         raise _no_url(url) from None
-    if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+    if _is_encrypted(url) and not _is_encrypted(target):
         raise UploadFailed("the upload is redirected to an unencrypted place", where=redacted(url), remedy=_REPORT)
     return target
+
+
+def _is_encrypted(url: str) -> bool:
+    return urlsplit(url).scheme == "https"
 
 
 def _put(client: httpx.Client, url: str, order: PutOrder, size: int, progress: Progress | None) -> _Answer:
