@@ -47,7 +47,7 @@ def test_an_unknown_command_is_a_usage_error_with_a_next_step(capsys):
     assert run(["plugin", "tset"]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "No such command 'tset'" in shown.err
+    assert "No such command 'tset'. Did you mean 'test'?" in shown.err
     assert "next step: see `mixpeek plugin --help`" in shown.err
 
 

@@ -93,6 +93,8 @@ def command(  # noqa: PLR0917 - click passes by name
     if output is not None:
         write_whole(output, f"{render(scanned, strays, form)}\n".encode("utf-8", "backslashreplace"))
         text += f"\nreport written: {output}"
+    if acceptance is not None:
+        text += f"\n{_accepted(scanned, acceptance)}"
     passed = all(one.result.passed for one in scanned)
     code = ExitCode.PASSED if passed else ExitCode.PLUGIN_AT_FAULT
     shown = text if form == "text" or output is not None else render(scanned, strays, form)
@@ -123,6 +125,12 @@ def _acceptance(
         raise UsageFault("an acceptance needs a name", remedy="give --author NAME, or set git's user.name")
     later = datetime.now(timezone.utc) + timedelta(days=_ACCEPTED_DAYS)
     return _Acceptance(file, reason, author, expires or later)
+
+
+def _accepted(scanned: list[Scanned], acceptance: _Acceptance) -> str:
+    count = sum(finding.suppressed is not None for one in scanned for finding in one.result.findings)
+    until = f"until {acceptance.expires.date()}, by {acceptance.author}"
+    return f"baseline written: {acceptance.file} ({count} finding{'' if count == 1 else 's'} accepted {until})"
 
 
 def _scan_all(target: Path, options: ScanOptions, acceptance: _Acceptance | None) -> list[Scanned]:

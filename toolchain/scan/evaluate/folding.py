@@ -12,8 +12,8 @@ from toolchain.scan.evaluate.values import UNKNOWN, Const, Dunder, Map, Seq, Uni
 _COMBINATIONS = 24
 _MOST_PARTS = 8192
 _MOST_YIELDED = 256
-_PLAIN = frozenset({str, bytes, int, float, bool, complex, type(None), type(...)})
-_CONSTANT = (*_PLAIN, slice)  # and what is made of them, such as the text of a path
+_PLAIN: frozenset[type] = frozenset({str, bytes, int, float, bool, complex, type(None), type(...)})
+_CONSTANT: tuple[type, ...] = (*_PLAIN, slice)  # and what is made of them, such as the text of a path
 _KNOWABLE = frozenset({Const, Seq, Map, Union})
 _ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, SyntaxError, EOFError)
 
