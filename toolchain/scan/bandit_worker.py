@@ -1,4 +1,4 @@
-"""The child that runs bandit's rules over sources from stdin: the same conversation as ``toolchain.scan.worker``.
+"""The child that runs bandit's rules over sources from stdin: as ``toolchain.scan.worker`` runs our own.
 
 bandit's own program would read its configuration and suppressions from the scanned tree, pass over what does not
 parse with exit status 0, and visit every node for rules that look at calls and imports alone. Here its rules and
@@ -8,24 +8,16 @@ its visitor run on those nodes only; a test compares the results with those of i
 from __future__ import annotations
 
 import ast
-import json
 import logging
-import resource
-import signal
-import sys
-import warnings
 from io import BytesIO
 from typing import Any
 
 from bandit.core import config, metrics, node_visitor, test_set
 
 from toolchain.scan.bandit import TESTS
+from toolchain.scan.child import TooSlow, answer_each, receive
 
 _JUDGED = (ast.Call, ast.Import, ast.ImportFrom)
-
-
-class _TooSlow(BaseException):
-    """Raised by the clock wherever bandit is, which catches every ``Exception`` of its rules."""
 
 
 class _Visitor(node_visitor.BanditNodeVisitor):  # type: ignore[misc]  # bandit has no type hints
@@ -56,36 +48,13 @@ class _Errors(logging.Handler):
 
 def main() -> None:
     """Read the request, answer for each file."""
-    stream = sys.stdin.buffer
-    request = json.loads(stream.readline())
-    memory = request["memory"] + sum(request["sizes"].values()) * 4
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sources = {name: stream.read(size) for name, size in request["sizes"].items()}
-    warnings.simplefilter("ignore")
-    sys.setrecursionlimit(6000)  # as our own worker: long honest expressions nest past 1,000
+    request = receive()
     errors = _Errors()
     bandits = logging.getLogger("bandit")
     bandits.propagate = False
     bandits.addHandler(errors)
-    signal.signal(signal.SIGPROF, _stop)  # processor time: a busy machine says nothing about the file
     rules = test_set.BanditTestSet(config.BanditConfig(), {"include": list(TESTS)})
-    for name in request["judge"]:
-        _say({"start": name})
-        signal.setitimer(signal.ITIMER_PROF, request["seconds"])
-        try:
-            _say(_judge(rules, name, sources[name], errors))
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _stop(_number: int, _frame: object) -> None:
-    raise _TooSlow
-
-
-def _say(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
+    answer_each(request, lambda name, source: _judge(rules, name, source, errors))
 
 
 def _judge(rules: Any, name: str, source: bytes, errors: _Errors) -> dict[str, Any]:
@@ -99,7 +68,7 @@ def _judge(rules: Any, name: str, source: bytes, errors: _Errors) -> dict[str, A
         problem = ["bandit.failed", errors.messages[0][:200], 1] if errors.messages else None
     except SyntaxError as reason:
         problem = ["bandit.failed", f"not valid Python: {reason.msg}", reason.lineno or 1]
-    except _TooSlow:
+    except TooSlow:
         problem = ["bandit.failed", "more work than a scan gives one file", 1]
     except Exception as reason:  # noqa: BLE001 - a rule that fails must read as "not judged", never as "clean"
         problem = ["bandit.failed", f"{type(reason).__name__}: {reason}"[:200], 1]

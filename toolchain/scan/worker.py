@@ -1,21 +1,13 @@
-"""The child that evaluates Python files, under limits of its own: ``python -m toolchain.scan.worker``.
-
-stdin is one JSON line (limits, roots, which files to judge) and the sources of the whole tree; stdout is one JSON
-line before and one after each file, so that a child that dies names the file it died on.
-"""
+"""The child that evaluates Python files: ``python -m toolchain.scan.worker``."""
 
 from __future__ import annotations
 
 import ast
 import gc
-import json
-import resource
-import signal
-import sys
-import warnings
 from symtable import symtable
 from typing import Any
 
+from toolchain.scan.child import TooSlow, answer_each, receive
 from toolchain.scan.evaluate.interpreter import FOLLOW_FUEL, FUEL, Interpreter, OutOfFuel
 from toolchain.scan.evaluate.package import Package
 from toolchain.scan.evaluate.run import run_module
@@ -23,43 +15,16 @@ from toolchain.scan.evaluate.wiring import make_interpreter
 from toolchain.scan.policy import load_policy
 
 
-class _TooSlow(BaseException):
-    """Raised by the clock wherever the evaluator is: no ``except Exception`` may take it for its own."""
-
-
 def main() -> None:
     """Read the request, answer for each file."""
-    stream = sys.stdin.buffer
-    request = json.loads(stream.readline())
-    memory = request["memory"] + sum(request["sizes"].values()) * 4
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sources = {name: stream.read(size) for name, size in request["sizes"].items()}
-    warnings.simplefilter("ignore")
-    sys.setrecursionlimit(6000)
+    request = receive()
     # Syntax trees hold no cycles, and the process is short-lived: collecting would triple the time.
     gc.disable()
-    signal.signal(signal.SIGPROF, _stop)  # processor time: a busy machine says nothing about the file
-    package = Package(sources, tuple(request["roots"]))
+    package = Package(request.sources, request.roots)
     interpreter = make_interpreter(load_policy(), package)
     # What one file stores on another's objects is known when both have been read: a small tree is read twice.
-    for _ in range(1 if package.large or len(request["judge"]) < 2 else 2):
-        for name in request["judge"]:
-            _say({"start": name})
-            signal.setitimer(signal.ITIMER_PROF, request["seconds"])
-            try:
-                _say(_judge(interpreter, name, sources[name]))
-            finally:
-                signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _stop(_number: int, _frame: object) -> None:
-    raise _TooSlow
-
-
-def _say(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
+    for _ in range(1 if package.large or len(request.judge) < 2 else 2):
+        answer_each(request, lambda name, source: _judge(interpreter, name, source))
 
 
 def _judge(interpreter: Interpreter, name: str, source: bytes) -> dict[str, Any]:
@@ -120,7 +85,7 @@ _PROBLEMS: dict[type[BaseException], tuple[str, str]] = {
     RecursionError: ("limit.depth", "nested deeper than a scan follows"),
     MemoryError: ("limit.memory", "needs more memory than a scan gives one file"),
     OutOfFuel: ("limit.work", "needs more work than a scan gives one file"),
-    _TooSlow: ("limit.work", "needs more time than a scan gives one file"),
+    TooSlow: ("limit.work", "needs more time than a scan gives one file"),
 }
 
 

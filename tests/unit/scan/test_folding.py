@@ -7,7 +7,7 @@ import pytest
 from toolchain.scan.evaluate.folding import fold
 from toolchain.scan.evaluate.pure import TooMuch
 from toolchain.scan.evaluate.values import UNKNOWN, Const, Union, join
-from toolchain.scan.worker import _TooSlow
+from toolchain.scan.child import TooSlow
 
 
 @pytest.mark.parametrize("reason", [TooMuch, MemoryError, RecursionError])
@@ -28,7 +28,7 @@ def test_an_alternative_that_would_raise_gives_no_value():
 
 def test_the_clock_is_not_taken_for_an_error_of_the_computation():
     def slow():
-        raise _TooSlow
+        raise TooSlow
 
-    with pytest.raises(_TooSlow):
+    with pytest.raises(TooSlow):
         fold(slow)
