@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from toolchain.scan.child import TooSlow
 from toolchain.scan.evaluate.folding import fold
 from toolchain.scan.evaluate.pure import TooMuch
 from toolchain.scan.evaluate.values import UNKNOWN, Const, Union, join
-from toolchain.scan.child import TooSlow
 
 
 @pytest.mark.parametrize("reason", [TooMuch, MemoryError, RecursionError])
