@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.guest.probes.model import Probe
+from sandbox.guest.probes.model import STILL_RUNNING, Probe
 from sandbox.policy import Policy
 from sandbox.probes.deviations import NOT_TRIED, deviation
 
@@ -23,6 +23,11 @@ class Judged:
     seen: str
     holds: bool
     reason: str = ""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the probe came to no end: that tells nothing of its wall."""
+        return self.seen.startswith(STILL_RUNNING)
 
     def to_json(self) -> dict[str, Any]:
         """The probe as an item of ``data.probes``."""

@@ -19,6 +19,7 @@ WORKS = "works"
 ABSENT = "absent"
 EMPTY = "empty"
 NO_SUCH_ABI = "no such convention here"
+STILL_RUNNING = "still running"
 
 _SECONDS = 30.0
 _LIMIT = 4096
@@ -62,7 +63,7 @@ def outcome(probe: Probe) -> str:
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
     if told is None:
-        return f"still running after {_SECONDS:g} s"
+        return f"{STILL_RUNNING} after {_SECONDS:g} s"
     return told or _ending(status)
 
 

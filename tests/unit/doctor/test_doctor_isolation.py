@@ -41,6 +41,12 @@ def test_each_wall_that_is_down_is_an_error_with_what_was_seen() -> None:
     assert checks[1].detail.count("works") == 2
 
 
+def test_a_probe_that_came_to_no_end_says_nothing_of_its_wall() -> None:
+    (check,) = judge(run(works__timer="still running after 30 s"))
+    assert check.status is Status.UNKNOWN
+    assert "again" in check.remedy
+
+
 def test_without_an_engine_nothing_is_said_to_hold() -> None:
     (check,) = isolation(Surroundings(environment={}, cache=Path("/c")))
     assert check.status is Status.UNKNOWN
