@@ -42,5 +42,7 @@ def _check(wall: str, failed: list[Judged]) -> Check:
     more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
     name = f"wall-{wall.replace(' ', '-')}"
     if all(one.undecided for one in failed):
-        return Check(name, Status.UNKNOWN, told + more, "run `mixpeek doctor` again when this machine is less busy")
+        return Check(
+            name, Status.UNKNOWN, told + more, "run `mixpeek doctor` again when this machine is less busy"
+        )
     return Check(name, Status.ERROR, told + more, _REMEDIES.get(wall, _ENGINE))

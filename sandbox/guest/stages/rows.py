@@ -89,7 +89,9 @@ def _report(failures: list[dict[str, Any]], total: int, model: str, code: str, p
         shown = ", ".join(str(row + 1) for row in rows[:5]) + (", …" if len(rows) > 5 else "")
         noun = "row" if len(rows) == 1 else "rows"
         problems.add(
-            code, f"{len(rows)} of {total} rows do not fit {model}.{field}: {message} ({noun} {shown})", column=field
+            code,
+            f"{len(rows)} of {total} rows do not fit {model}.{field}: {message} ({noun} {shown})",
+            column=field,
         )
 
 
