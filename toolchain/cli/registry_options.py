@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from toolchain.core.errors import EngineUnavailable, UsageFault
+from toolchain.core.errors import MixpeekError, UsageFault
 
 if TYPE_CHECKING:
     from registry.database import Database
+
+
+class DatabaseUnavailable(MixpeekError):
+    """The registry's database does not answer."""
+
+    id = "database-unavailable"
+
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -59,6 +66,7 @@ def opened_database(data: Path, database: str | None) -> Iterator[Database]:
         migrate(opened)
         yield opened
     except Refusal as refusal:
-        raise EngineUnavailable(refusal.message, where="the registry's database", remedy="start it") from None
+        remedy = "start the database, or correct --database; nothing was changed"
+        raise DatabaseUnavailable(refusal.message, where="the registry's database", remedy=remedy) from None
     finally:
         opened.close()

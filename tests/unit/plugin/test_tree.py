@@ -125,3 +125,15 @@ def test_a_file_that_vanishes_is_the_plugins_fault(tmp_path):
     (tmp_path / "a.py").unlink()
     with pytest.raises(PluginFault, match="cannot be read"):
         tree.read("a.py")
+
+
+def test_a_file_that_vanishes_while_the_folder_is_listed_is_not_there(tmp_path, monkeypatch):
+    put(tmp_path, "a.py", "b.py")
+    asked = module.IgnoreRules.ignores_file
+
+    def ask(rules, name):
+        (tmp_path / "a.py").unlink(missing_ok=True)
+        return asked(rules, name)
+
+    monkeypatch.setattr(module.IgnoreRules, "ignores_file", ask)
+    assert names(tmp_path) == ["b.py"]

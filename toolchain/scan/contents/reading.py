@@ -92,7 +92,12 @@ def _walk(root: Path, reading: Reading) -> Iterator[tuple[Path, int]]:
             if left_out(name, folder=is_folder):
                 reading.left_out.append(name)
             elif not is_folder:
-                yield path, entry.stat(follow_symlinks=False).st_mode
+                try:
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                except OSError as reason:
+                    reading.problem("file.unreadable", f"cannot be read: {reason.strerror}", name)
+                else:
+                    yield path, mode
             elif depth >= reading.limits.depth:
                 reading.problem("limit.depth", "folders nested deeper than a scan follows", name)
             else:

@@ -17,6 +17,7 @@ from tests.support.archives import gzip_bomb, nested_zip, tar_of, tarred, zip_bo
 from toolchain.core.errors import UsageFault
 from toolchain.scan import Limits
 from toolchain.scan.contents import Reading, read_contents
+from toolchain.scan.contents.left_out import LeftOut
 
 _SMALL = Limits(files=50, file_bytes=1 << 20, total_bytes=4 << 20, ratio_floor=1 << 20, depth=8)
 
@@ -34,6 +35,18 @@ def archive(tmp_path: Path, data: bytes, name: str = "plugin.tar.gz") -> Path:
 
 
 class TestFolders:
+    def test_a_file_that_vanishes_meanwhile_is_told(self, tmp_path: Path, monkeypatch) -> None:
+        (tmp_path / "a.py").write_text("1")
+        (tmp_path / "b.py").write_text("2")
+
+        def leave_out(_self, _name, *, folder):
+            (tmp_path / "b.py").unlink(missing_ok=True)
+            return folder
+
+        monkeypatch.setattr(LeftOut, "__call__", leave_out)
+        files, problems, _ = read(tmp_path)
+        assert (files, problems) == ({"a.py": b"1"}, {"file.unreadable"})
+
     def test_every_file_is_read_in_order(self, tmp_path: Path) -> None:
         (tmp_path / "b").mkdir()
         (tmp_path / "b" / "c.py").write_text("1")
