@@ -19,6 +19,7 @@ from sandbox import session
 from sandbox.policy import DEFAULT
 from sandbox.probes.run import run_probes
 from tests.support.leftovers import sandboxes
+from tests.support.plugins import make_plugin
 from tests.support.verdicts import Verdict, parse_envelope
 from toolchain.cli import main as cli
 from toolchain.core.containers import connect, options_from_environment
@@ -45,6 +46,23 @@ def test_every_probe_comes_out_as_expected(capsys, own_engine, level):
     assert all(probe["holds"] for probe in probes)
     assert {probe["seen"] for probe in probes if probe["wall"] == "network"} >= {"EPERM", "works"}
     assert sandboxes(own_engine) == set()
+
+
+def test_the_dependencies_of_a_plugin_are_tried(capsys, tmp_path):
+    plugin = make_plugin(tmp_path)
+    plugin.write("requirements.txt", "onnxruntime>=1.17\n")
+    verdict = check(capsys, "--path", str(plugin.root))
+    assert verdict.envelope["findings"] == []
+    seen = {probe["id"]: probe["seen"] for probe in verdict.envelope["data"]["probes"]}
+    assert (seen["works.onnxruntime"], seen["works.torch"]) == ("works", "absent")
+
+
+def test_a_plugin_whose_dependencies_are_refused_is_not_probed(capsys, tmp_path):
+    plugin = make_plugin(tmp_path)
+    plugin.write("requirements.txt", "./local\n")
+    verdict = check(capsys, "--path", str(plugin.root))
+    assert (verdict.exit_code, verdict.error["id"]) == (1, "dependencies")
+    assert verdict.error["where"].startswith("requirements.txt")
 
 
 def test_a_level_that_cannot_be_had_here_is_not_told(capsys, monkeypatch):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from images.base.catalogue import Accelerator
 from images.build import BuildRequest, build
-from images.requirements import RequirementSet
+from images.requirements import RequirementSet, read_requirements
 from sandbox.dialect import dialect_for
 from sandbox.leftovers import remove_leftovers
 from sandbox.policy import LEVELS
 from sandbox.probes.run import ProbeRun, run_probes
+from toolchain.building import kept_lock
+from toolchain.check.reading import read_plugin
 from toolchain.core.containers import ConnectOptions, connect
-from toolchain.core.errors import ExitCode
+from toolchain.core.errors import DependencyFault, ExitCode
 from toolchain.core.findings import Finding, Severity
 from toolchain.core.reporter import Reporter
 
@@ -60,18 +63,32 @@ class WallReport:
         }
 
 
-def check_walls(level: str, options: ConnectOptions, reporter: Reporter) -> WallReport:
-    """Build an image without a plugin in it, try every probe there, and judge.
+def check_walls(level: str, options: ConnectOptions, reporter: Reporter, plugin: Path | None = None) -> WallReport:
+    """Build an image without a plugin's code in it, try every probe there, and judge.
 
-    Raises ``EngineUnavailable`` and ``EngineRefused`` where the level cannot be had, and what a build raises.
+    With ``plugin``, a folder, the image has that plugin's dependencies, and the probes of those among them are
+    tried too. Raises ``EngineUnavailable`` and ``EngineRefused`` where the level cannot be had,
+    ``DependencyFault``, and what a build raises.
     """
     policy = LEVELS[level]
     accelerator: Accelerator = "cuda" if policy.gpus else "cpu"
     with closing(connect(options, reporter)) as engine:
         dialect_for(engine, policy)  # a level that cannot be had here is refused before anything is built
         remove_leftovers(engine)
-        image = build(BuildRequest(_NAME, (), RequirementSet(), accelerator=accelerator), engine, reporter)
+        image = build(_request(plugin, accelerator, engine.architecture), engine, reporter)
         with reporter.phase("probes") as phase:
             run = run_probes(engine, image.id, policy)
             phase.result = f"{len(run.judged) - len(run.failed)} of {len(run.judged)} as expected"
         return WallReport(level, f"{engine.kind} {engine.version} ({engine.found})", run)
+
+
+def _request(plugin: Path | None, accelerator: Accelerator, architecture: str) -> BuildRequest:
+    if plugin is None:
+        return BuildRequest(_NAME, (), RequirementSet(), accelerator=accelerator)
+    reading = read_plugin(plugin)
+    requirements = read_requirements(reading.tree.root, reading.manifest.dependencies)
+    for finding in requirements.findings:
+        if finding.severity is Severity.ERROR:
+            raise DependencyFault(finding.message, where=finding.file, remedy=finding.remedy)
+    lock = kept_lock(reading.tree, accelerator, architecture)
+    return BuildRequest(_NAME, (), requirements, accelerator=accelerator, lock=lock)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox.guest.probes.model import Probe
+from sandbox.guest.probes.model import ABSENT, Probe
 
 _TRUE = "/bin/true"
 
@@ -284,6 +284,55 @@ def _arrow_threads() -> None:
     assert pyarrow.compute.sum(table["value"]).as_py() == 49_995_000
 
 
+def _tensors() -> None:
+    import torch
+
+    weights = torch.ones(64, 64, requires_grad=True)
+    (weights @ weights).sum().backward()
+    assert float(weights.grad[0, 0]) == 128
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save({"weights": weights.detach()}, Path(folder) / "w.pt")
+        loaded = torch.load(Path(folder) / "w.pt", mmap=True, weights_only=True)
+        assert loaded["weights"].sum() == 4096
+
+
+def _tensors_from_processes() -> None:
+    import torch
+    from torch.utils.data import DataLoader
+
+    batches = list(DataLoader(torch.arange(64).split(1), batch_size=16, num_workers=2))
+    assert int(torch.cat(batches).sum()) == 2016
+
+
+def _inference() -> None:
+    import numpy
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    session = onnxruntime.InferenceSession(_onnx_square(), options, providers=["CPUExecutionProvider"])
+    (product,) = session.run(None, {"x": numpy.eye(2, dtype=numpy.float32) * 3})
+    assert product.tolist() == [[9, 0], [0, 9]]
+
+
+def _onnx_square() -> bytes:
+    """A model that multiplies a 2x2 matrix with itself, as protocol buffers write it (onnx.proto3)."""
+
+    def field(number: int, value: int | bytes) -> bytes:
+        if isinstance(value, int):
+            return bytes([number << 3, value])
+        return bytes([number << 3 | 2, len(value)]) + value
+
+    two = field(1, field(1, 2))
+    matrix = field(1, field(1, 1) + field(2, two + two))  # a tensor of float32
+    node = field(1, b"x") + field(1, b"x") + field(2, b"y") + field(4, b"MatMul")
+    inputs, outputs = (
+        field(number, field(1, name) + field(2, matrix)) for number, name in ((11, b"x"), (12, b"y"))
+    )
+    graph = field(1, node) + field(2, b"square") + inputs + outputs
+    return field(1, 8) + field(8, field(2, 13)) + field(7, graph)
+
+
 def _models() -> None:
     import pydantic
 
@@ -292,6 +341,11 @@ def _models() -> None:
 
 def _works(name: str, what: str, why: str, attempt: Callable[[], str | None], package: str | None = None) -> Probe:
     return Probe(f"works.{name}", "what has to work", what, ("works",), why, attempt, package)
+
+
+def _works_where_installed(name: str, what: str, why: str, attempt: Callable[[], None], package: str) -> Probe:
+    """As ``_works``, of a package that only a plugin's own image has."""
+    return Probe(f"works.{name}", "what has to work", what, ("works", ABSENT), why, attempt, package)
 
 
 WORKS: tuple[Probe, ...] = (
@@ -325,4 +379,8 @@ WORKS: tuple[Probe, ...] = (
     _works("arrow-mapped", "a mapped Arrow file", "how batches come in", _mapped_input, "pyarrow"),
     _works("arrow-threads", "pyarrow's own threads", "group-by and scans", _arrow_threads, "pyarrow"),
     _works("pydantic", "a pydantic model", "schemas", _models, "pydantic"),
+    _works_where_installed("torch", "torch: gradients, threads, mapped weights", "models", _tensors, "torch"),
+    _works_where_installed("torch-workers", "torch's data loader with processes", "models",
+                           _tensors_from_processes, "torch"),
+    _works_where_installed("onnxruntime", "onnxruntime with its threads", "models", _inference, "onnxruntime"),
 )  # fmt: skip

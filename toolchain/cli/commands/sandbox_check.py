@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 
 import click
 
@@ -19,10 +20,17 @@ from toolchain.core.containers import options_from_environment
 @click.option(
     "--level", type=click.Choice(list(LEVELS)), default="default", show_default=True, help="Which policy."
 )
+@click.option(
+    "-p",
+    "--path",
+    type=click.Path(path_type=Path),
+    metavar="PLUGIN",
+    help="Probe in an image with this plugin's dependencies; those we know are tried too.",
+)
 @click.option("--engine", type=click.Choice(["docker", "podman"]), help="Kind of engine that is tried first.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every probe.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(level: str, engine: str | None, *, verbose: bool, as_json: bool) -> None:
+def command(level: str, path: Path | None, engine: str | None, *, verbose: bool, as_json: bool) -> None:
     """Probe the sandbox's walls from inside, as a plugin would.
 
     Tried is what must fail, each with the error that it must fail with, and what has to work. Exit status: 0
@@ -30,7 +38,7 @@ def command(level: str, engine: str | None, *, verbose: bool, as_json: bool) -> 
     cannot be trusted.
     """
     options = options_from_environment(preferred=engine)  # type: ignore[arg-type]  # click has checked it
-    report = check_walls(level, options, reporter(as_json=as_json))
+    report = check_walls(level, options, reporter(as_json=as_json), path)
     text = "\n".join(_lines(report, verbose=verbose))
     finish(Result("sandbox check", report.exit_code, text, report.to_json(), report.findings), as_json=as_json)
 

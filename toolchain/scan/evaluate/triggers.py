@@ -91,13 +91,24 @@ _COMMON = {
     "sqlite3": "load_extension",
     "gc": r"get_objects|get_referrers|get_referents",
 }
-_ALWAYS = (
-    r"__builtins__|__globals__|__subclasses__|__import__|__loader__|__mro__|__bases__|__base__|f_builtins|f_globals"
-    r"|__self__|\beval\b|\bexec\b|\bcompile\(|[=(,\[:{]\s*compile\b|\bglobals\(|\bvars\(|\blocals\(|trust_remote_code"
-    r"|attrgetter|methodcaller|import_module|allow_dangerous|import \*|\bbreakpoint\b|__getattribute__"
-    r"|^[ \t]*match [^=\n]*:[ \t]*(?:#.*)?$|getattr\([^,()]+,\s*(?![\"'])[^)]|_target_|\bcodecs\b|base64"
-    r"|LD_PRELOAD|/proc/|__code__|import[^\n]*\\\n"
-)
+# What counts wherever it stands, inside of other words and of strings too.
+_SPELLED = (
+    "__builtins__", "__globals__", "__subclasses__", "__import__", "__loader__", "__mro__", "__bases__",
+    "__base__", "f_builtins", "f_globals", "__self__", "__code__", "__getattribute__", "trust_remote_code",
+    "allow_dangerous", "attrgetter", "methodcaller", "import_module", "_target_", "base64", "LD_PRELOAD",
+    "/proc/", "import *",
+)  # fmt: skip
+# Words that count on their own, and words that count where they stand as written here.
+_ALONE = frozenset({b"eval", b"exec", b"breakpoint", b"codecs"})
+_STANDING = {
+    "compile": r"\bcompile\(|[=(,\[:{]\s*compile\b",
+    "globals": r"\bglobals\(",
+    "vars": r"\bvars\(",
+    "locals": r"\blocals\(",
+    "match": r"^[ \t]*match [^=\n]*:[ \t]*(?:#.*)?$",
+}
+_SPELLED_BYTES = tuple(name.encode() for name in _SPELLED)
+_DYNAMIC_GETATTR = re.compile(rb"getattr\([^,()]+,\s*(?![\"'])[^)]")
 
 
 _CODING = re.compile(rb"coding[:=][ \t]*([-\w.]+)")
@@ -107,16 +118,20 @@ _IMPORT = re.compile(rb"(?:^|[;:])[ \t]*(?:from|import)[ \t]+([^\n;#]+)", re.MUL
 
 
 @lru_cache(maxsize=1)
-def _words() -> tuple[frozenset[bytes], frozenset[bytes], dict[bytes, re.Pattern[bytes]], re.Pattern[bytes]]:
-    """Words that count anywhere, words that count where they are imported, those that need others, and phrases."""
+def _words() -> tuple[frozenset[bytes], frozenset[bytes], dict[bytes, re.Pattern[bytes]]]:
+    """Words that count anywhere, those that count where imported, and those that need more beside them."""
     policy = load_policy()
     roots = {
         name.partition(".")[0].removesuffix("()") for name in (*policy.exact, *policy.prefixes)
     } | policy.carried
-    beside = {root.encode(): re.compile(words.encode()) for root, words in _COMMON.items() if words}
+    beside = {
+        word.encode(): re.compile(more.encode(), re.MULTILINE)
+        for word, more in (*_COMMON.items(), *_STANDING.items())
+        if more
+    }
     special = frozenset(root.encode() for root in roots if root not in _COMMON and root != "?")
     carried = frozenset(name.encode() for name in policy.carried)
-    return special & carried, special - carried, beside, re.compile(_ALWAYS.encode(), re.MULTILINE)
+    return (special & carried) | _ALONE, special - carried, beside
 
 
 def _imported(source: bytes) -> set[bytes]:
@@ -136,10 +151,12 @@ def needs_evaluation(source: bytes) -> bool:
         return True
     # Lines as the interpreter sees them, so that no pattern below is missed for a line end of another kind.
     source = source.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\f", b" ").replace(b"\\\n", b" ")
-    alone, imported, beside, always = _words()
+    if any(name in source for name in _SPELLED_BYTES):
+        return True
+    alone, imported, beside = _words()
     words = set(_WORD.findall(source))
     if not alone.isdisjoint(words) or not imported.isdisjoint(_imported(source)):
         return True
     if any(pattern.search(source) for word, pattern in beside.items() if word in words):
         return True
-    return always.search(source) is not None
+    return b"getattr(" in source and _DYNAMIC_GETATTR.search(source) is not None
