@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# Programs start as they do for users: with bytecode beside the sources, wherever this runs.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check soak install system-demo system-test clean
 
 demo: system-demo install  ## build, isolate and test a real plugin: 1,000+ rows through a real model

@@ -225,7 +225,7 @@ class TestSamples:
         plugin.write("samples.json", '[{"text": "a"}, {"text": null}]')
         message = plugin_test(capsys, plugin, *SANDBOX).finding("samples.input")["message"]
         assert "1 of 2 rows do not fit Input.text" in message
-        assert "rows 2" in message
+        assert "row 2" in message
 
     @pytest.mark.parametrize(
         ("made", "rule", "words"),

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
 from images.base import ensure_base
 from images.environment import cache_directory
+from images.layout import LABEL_ROLE
 from sandbox import session
 from sandbox.launch import Dialect
+from tests.support.archives import tarred
 from tests.support.leftovers import sandboxes
 from toolchain.cli import output
 from toolchain.core.containers import ConnectOptions, connect, options_from_environment, stop_private_engine
@@ -24,6 +30,8 @@ from toolchain.doctor import DoctorOptions, Status, Surroundings, diagnose, repa
 from toolchain.doctor.isolation import isolation
 
 pytestmark = pytest.mark.engine
+
+FOREIGN = "mixpeek/base:of-another-architecture"
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +79,32 @@ def test_a_profile_that_the_engine_does_not_take_is_an_error(
     assert "seccomp" in checks[0].detail.lower()
     assert surroundings.engine is not None
     assert sandboxes(surroundings.engine) == set()
+
+
+def test_a_base_of_another_architecture_is_not_taken_for_this_machines(surroundings: Surroundings) -> None:
+    assert surroundings.engine is not None
+    api = surroundings.engine.client.api
+    foreign = image_archive({"architecture": "riscv64", "os": "linux", "created": "2999-01-01T00:00:00Z"}, FOREIGN)
+    api.load_image(foreign)
+    try:
+        found = survey(DoctorOptions(options_from_environment(), cache_directory()))
+        assert found.engine is not None
+        found.engine.close()
+        assert found.base_image == surroundings.base_image
+    finally:
+        api.remove_image(FOREIGN, force=True)
+
+
+def image_archive(facts: dict[str, Any], name: str) -> bytes:
+    """A base image of one empty layer, as ``docker load`` takes it."""
+    layer = io.BytesIO()
+    tarfile.open(fileobj=layer, mode="w").close()
+    digest = f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"
+    config = {"config": {"Labels": {LABEL_ROLE: "base"}}, "rootfs": {"type": "layers", "diff_ids": [digest]}}
+    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
+    files = {"config.json": {**facts, **config}, "manifest.json": manifest}
+    members = [(name, json.dumps(content).encode()) for name, content in files.items()]
+    return tarred(*members, ("layer.tar", layer.getvalue()), mode="w")
 
 
 def test_the_diagnosis_is_complete(surroundings: Surroundings) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from images.layout import LABEL_ORIGIN, LABEL_PYTHON, LABEL_RECIPE, LABEL_ROLE, LABEL_SOURCE
+from images.layout import LABEL_ACCELERATOR, LABEL_ORIGIN, LABEL_PYTHON, LABEL_RECIPE, LABEL_ROLE, LABEL_SOURCE
 from toolchain.core.containers import ConnectOptions, ContainerEngine, connect, engine_errors
 from toolchain.core.errors import MixpeekError
 from toolchain.core.reporter import Reporter, SilentReporter
@@ -53,9 +53,12 @@ def _info(engine: ContainerEngine) -> Mapping[str, Any]:
 
 
 def _base_image(engine: ContainerEngine) -> dict[str, Any]:
-    """The newest base that is there, whoever made it and from whichever recipe; nothing is made."""
+    """The newest base that runs here, whoever made it and from whichever recipe; nothing is made."""
     with engine_errors("look for a base image"):
-        found = engine.client.api.images(filters={"label": f"{LABEL_ROLE}=base"})
+        listed = engine.client.api.images(filters={"label": f"{LABEL_ROLE}=base"})
+        bases = [one for one in listed if not _is_cuda(one)]
+        # Bases of other architectures are there to build from.
+        found = [one for one in bases if _architecture(engine, one) == engine.architecture]
     if not found:
         return {}
     recipe = _current_recipe()
@@ -71,6 +74,15 @@ def _base_image(engine: ContainerEngine) -> dict[str, Any]:
     if not current:
         detail += "; from an earlier version, the next build makes it anew"
     return {"base_image": str(image["Id"]), "base_current": current, "base_detail": detail}
+
+
+def _is_cuda(image: Mapping[str, Any]) -> bool:
+    return LABEL_ACCELERATOR in _labels(image)
+
+
+def _architecture(engine: ContainerEngine, image: Mapping[str, Any]) -> str:
+    facts = engine.client.api.inspect_image(image["Id"])  # type: ignore[no-untyped-call]
+    return str(facts["Architecture"])
 
 
 def _current_recipe() -> str | None:
