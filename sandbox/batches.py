@@ -176,6 +176,7 @@ class Batches:
         return Job(job.name, job.root, (STAGE,), batches=options, slot_bytes=slot_bytes)
 
     def _open(self) -> None:
+        self._await_guest()
         self._say(self._work.message(self._policy))
         handed = self._exchange is not None and self._exchange.hand_over()
         self._listen(lambda: self._listener.shared is not None)
@@ -183,6 +184,15 @@ class Batches:
             self._fail()
         self._shares = handed and self._listener.shared
         self._free = list(range(SLOTS)) if self._shares else []
+
+    def _await_guest(self) -> None:
+        """Before the job: a guest that has it fetches the shared memory at once."""
+        try:
+            self._session.wait_ready(self._policy.stage_seconds + _AROUND_A_BATCH)
+        except TimeoutError:
+            self._fail(timed_out=True)
+        except ProtocolViolation as violation:
+            self._fail(violation.message)
 
     def _message(self, table: pa.Table) -> tuple[Message, int | None]:
         """The next batch as it travels, and the slot that it lies in."""

@@ -6,7 +6,8 @@ Works over any pair of functions that move bytes, so that a container and a chil
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,6 +100,28 @@ class Transcript:
     diagnostics: str = ""
 
 
+class Greeting:
+    """Takes the one thing that a guest in a container says before it has a job: that it waits for one.
+
+    ``warm`` is whether its worker has imported what jobs need, ``None`` before it is heard. ``feed`` raises
+    ``ProtocolViolation``.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = Decoder(blob_limit=0)
+        self.warm: bool | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        """Take what came in."""
+        with _believing_nothing():
+            for message in self._decoder.feed(chunk):
+                if message.type != "waiting" or self.warm is not None:
+                    raise ProtocolError("a message before there was a job")
+                self.warm = message.body["warm"] is True
+            if self.warm is not None and self._decoder.pending:
+                raise ProtocolError("a message before there was a job")
+
+
 class Listener:
     """Turns chunks from the guest that has ``job`` into a transcript. ``feed`` raises ``ProtocolViolation``."""
 
@@ -110,14 +133,9 @@ class Listener:
 
     def feed(self, chunk: bytes) -> None:
         """Take what came in."""
-        try:
+        with _believing_nothing():
             for message in self._decoder.feed(chunk):
                 self._take(message)
-        except (ProtocolError, ValueError, KeyError, TypeError) as reason:
-            raise ProtocolViolation(
-                f"the guest broke the protocol: {reason}",
-                remedy="the plugin interfered with the process that tests it; remove that code",
-            ) from None
 
     def _take(self, message: Message) -> None:
         if self.transcript.done:
@@ -146,6 +164,18 @@ class Listener:
     def _take_other(self, message: Message) -> None:
         """Take a message that only some jobs have. Raises as ``feed`` does."""
         raise ProtocolError(f"a message of unknown type {message.type[:40]!r}")
+
+
+@contextmanager
+def _believing_nothing() -> Iterator[None]:
+    """Whatever is wrong with what a guest says becomes a ``ProtocolViolation``."""
+    try:
+        yield
+    except (ProtocolError, ValueError, KeyError, TypeError) as reason:
+        raise ProtocolViolation(
+            f"the guest broke the protocol: {reason}",
+            remedy="the plugin interfered with the process that tests it; remove that code",
+        ) from None
 
 
 def _stage_report(message: Message) -> StageReport:

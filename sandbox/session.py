@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from sandbox.confinement import describe, disagreements
-from sandbox.conversation import Job, Listener
+from sandbox.conversation import Greeting, Job, Listener
 from sandbox.dialect import dialect_for
 from sandbox.exchange import Exchange
 from sandbox.launch import container_request
@@ -57,6 +57,8 @@ class Session:
         self._container = f"mixpeek-sandbox-{secrets.token_hex(6)}"
         self._stream: AttachedStream | None = None
         self._began = 0.0
+        self._greeting = Greeting()
+        self._diagnostics = ""
         self._removal: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -77,6 +79,18 @@ class Session:
         else:
             self._remove()
 
+    def wait_ready(self, timeout: float) -> bool:
+        """Wait, at most ``timeout`` seconds, until the guest is confined and waits for its job.
+
+        Returns whether it has also imported what jobs need: from then on a job is answered at once. False where
+        that failed or the guest is gone, of which ``run`` tells the rest. May be called any number of times, or
+        not at all. Raises ``TimeoutError`` and ``ProtocolViolation``.
+        """
+        greeting = self._greeting
+        if greeting.warm is None:
+            self._hear(greeting.feed, time.monotonic() + timeout, lambda: greeting.warm is not None)
+        return greeting.warm is True
+
     def run(self, job: Job, started: Callable[[str], None] = lambda _stage: None) -> SandboxOutcome:
         """Hand the job over and listen until the guest is done, dead or late.
 
@@ -88,6 +102,7 @@ class Session:
         deadline = self._began + self._policy.wall_seconds
         timed_out, violation = False, None
         try:
+            self.wait_ready(deadline - time.monotonic())
             self.send(job.message(self._policy), deadline)
             self.listen(listener, deadline, lambda: listener.transcript.done)
         except TimeoutError:
@@ -106,21 +121,14 @@ class Session:
 
         ``deadline`` is on the monotonic clock. Raises ``TimeoutError`` and ``ProtocolViolation``.
         """
-        assert self._stream is not None
-        for is_stdout, data in self._stream.chunks(deadline):
-            if is_stdout:
-                listener.feed(data)
-            else:
-                heard = listener.transcript.diagnostics + printable(data.decode(errors="replace"))
-                listener.transcript.diagnostics = heard[-_DIAGNOSTICS:]
-            if enough():
-                return
+        self._hear(listener.feed, deadline, enough)
 
     def conclude(self, listener: Listener, *, timed_out: bool, violation: str | None) -> SandboxOutcome:
         """Let the container end, or end it, and say how the job went, in the engine's words first.
 
         Raises ``EngineUnavailable``.
         """
+        listener.transcript.diagnostics = self._diagnostics
         facts = self._facts(timed_out=timed_out, kill=timed_out or violation is not None)
         self._removal = threading.Thread(target=self._remove, name="remove the sandbox")
         self._removal.start()
@@ -150,6 +158,18 @@ class Session:
         self._began = time.monotonic()
         with engine_errors("start the sandbox container"):
             api.start(self._container)
+
+    def _hear(self, feed: Callable[[bytes], None], deadline: float, enough: Callable[[], bool]) -> None:
+        """As ``listen``, whoever takes what the guest says."""
+        assert self._stream is not None
+        for is_stdout, data in self._stream.chunks(deadline):
+            if is_stdout:
+                feed(data)
+            else:
+                heard = self._diagnostics + printable(data.decode(errors="replace"))
+                self._diagnostics = heard[-_DIAGNOSTICS:]
+            if enough():
+                return
 
     def _facts(self, *, timed_out: bool, kill: bool) -> EngineFacts:
         """Let the container end, or end it, and take the engine's word on how it did."""

@@ -34,6 +34,10 @@ class HostStream:
             self._waiting = self._read()
         return self._waiting.pop(0)
 
+    def look(self) -> None:
+        """Read what is there, for later, or learn that nobody is. Raises as ``next`` does."""
+        self._waiting += self._read()
+
     def take(self, *, readable: bool) -> list[Message]:
         """All messages that are there; ``readable`` says that the descriptor is. Raises as ``next`` does."""
         found = self._waiting + (self._read() if readable else [])

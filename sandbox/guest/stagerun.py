@@ -13,12 +13,11 @@ from sandbox.guest.hoststream import HostStream
 from sandbox.guest.strays import end_strays, reap
 from sandbox.guest.trace.claims import read_claim
 from sandbox.guest.trace.left import note_left_running
-from sandbox.guest.workerlink import StagePipes, WorkerLink, WorkerLost
+from sandbox.guest.workerlink import WARM_UP_SECONDS, StagePipes, WorkerLink, WorkerLost
 from sandbox.protocol import Decoder, Message, ProtocolError
 
 _CHUNK = 1 << 16
 _TAIL_BYTES = 64 << 10
-_WARM_UP_SECONDS = 60.0  # the worker's imports on a cold disk; not the plugin's time
 _TICK_SECONDS = 0.25
 _DATAGRAMS = 1024  # twice the queue that distributions set (net.unix.max_dgram_qlen)
 _PIPE_CHUNKS = 32  # twice the most that a pipe of an ordinary user holds (1 MiB, pipe(7))
@@ -52,7 +51,6 @@ class StageRun:
         self._request = {
             "stage": name,
             "token": self._token,
-            "watch": _watched_places(link.watching.plan),
             **{key: job[key] for key in ("plugin", "pytest", "sample", "seed")},
         }
         self._descriptors = [sample]
@@ -91,7 +89,7 @@ class StageRun:
 
     def _attend(self, pipes: StagePipes) -> None:
         """Listen to the stage, the worker and the host until the stage has ended or must be ended."""
-        self._deadline = time.monotonic() + _WARM_UP_SECONDS
+        self._deadline = time.monotonic() + WARM_UP_SECONDS
         with selectors.DefaultSelector() as ready:
             ready.register(pipes.output, selectors.EVENT_READ, self._take_output)
             ready.register(pipes.results, selectors.EVENT_READ, self._take_result)
@@ -111,9 +109,14 @@ class StageRun:
     def _take_word(self, _descriptor: int) -> bool:
         """Take what the worker, not the stage, says."""
         word = self._link.answer()
+        if word["type"] == "warm":
+            return True  # a worker that replaces a lost one
         if word["type"] == "started":
             self._began = True
             self._deadline = time.monotonic() + float(self._limits["stage_seconds"])
+        elif not self._began:
+            # The worker may yet give the request to a new process, of which nobody would know.
+            raise WorkerLost("the stage's process ended before it took the request")
         else:
             self._got.ended = "exited"
             self._got.status, self._got.peak_memory_bytes = word["status"], word["peak_memory_bytes"]
@@ -200,8 +203,3 @@ class StageRun:
                 for _ in range(most):
                     if not take(descriptor):
                         break
-
-
-def _watched_places(plan: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What the stage's hook needs of the plan."""
-    return None if plan is None else {name: plan[name] for name in ("quiet", "sensitive")}

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
+import selectors
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox.guest import hardening
@@ -22,7 +25,7 @@ from sandbox.guest.stagerun import StageRun
 from sandbox.guest.strays import end_strays
 from sandbox.guest.trace.kernel import FilterRefused
 from sandbox.guest.trace.watch import Watching
-from sandbox.guest.workerlink import WorkerLink
+from sandbox.guest.workerlink import WARM_UP_SECONDS, WorkerLink, WorkerLost
 from sandbox.protocol import Message
 
 _SCRATCH = (Path("/tmp"), Path("/dev/shm"))  # noqa: S108 - the container's own, all that it can write to
@@ -42,6 +45,9 @@ def supervise(*, contained: bool, inner: str, folders: Sequence[str]) -> None:
     watching = Watching(None if inner == "-" else json.loads(base64.b64decode(inner)))
     link = WorkerLink(folders, watching)  # warms up while the host still prepares the job
     try:
+        if contained:
+            link.confined()
+            host.write(Message("waiting", {"warm": _warmed_up(link, host)}))
         _serve(link, host, contained=contained)
     except FilterRefused as reason:
         sys.exit(f"the plugin's processes could not be confined: {reason}")
@@ -50,6 +56,26 @@ def supervise(*, contained: bool, inner: str, folders: Sequence[str]) -> None:
     finally:
         link.close()
         end_strays(None)
+
+
+def _warmed_up(link: WorkerLink, host: HostStream) -> bool:
+    """Wait until the worker has imported what it imports; false where that fails, which its first stage tells.
+
+    Raises ``HostGone``.
+    """
+    deadline = time.monotonic() + WARM_UP_SECONDS
+    with selectors.DefaultSelector() as ready:
+        ready.register(link.socket, selectors.EVENT_READ)
+        ready.register(host.descriptor, selectors.EVENT_READ)
+        while (left := deadline - time.monotonic()) > 0:
+            for key, _ in ready.select(left):
+                if key.fd == host.descriptor:
+                    host.look()
+                    continue
+                with suppress(WorkerLost):
+                    return bool(link.answer()["type"] == "warm")
+                return False
+    return False
 
 
 def _serve(link: WorkerLink, host: HostStream, *, contained: bool) -> None:

@@ -17,6 +17,9 @@ from typing import Any
 from sandbox.guest.trace.kernel import FilterRefused
 from sandbox.guest.trace.watch import Watch, Watching
 
+WARM_UP_SECONDS = 60.0
+"""The most that a worker's imports take, on a cold disk; not the plugin's time."""
+
 _ENTRY = str(Path(__file__).with_name("__main__.py"))
 _ANSWER_LIMIT = 4096
 _CLAIM_WAIT = struct.pack("ll", 0, 200_000)  # struct timeval: 0.2 s
@@ -121,4 +124,6 @@ class WorkerLink:
                 watcher.close()
                 raise WorkerLost(f"the worker could not be started ({reason})") from None
         self._watch = self.watching.over(self._process.pid, watcher)
+        with suppress(OSError):  # of a worker that is gone already the first stage tells
+            ours.send(json.dumps({"watch": self.watching.places}).encode())
         return ours

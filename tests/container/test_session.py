@@ -15,13 +15,15 @@ from pathlib import Path
 import docker.errors
 import pytest
 
+from sandbox.conversation import Job
 from sandbox.leftovers import remove_leftovers
+from sandbox.outcome import Ending
 from sandbox.policy import Policy
 from sandbox.prestart import Prestart
 from sandbox.session import Session
 from tests.support.images import plugin_image
 from tests.support.leftovers import eventually, sandboxes
-from tests.support.plugins import Plugin
+from tests.support.plugins import NAME, Plugin
 from tests.support.verdicts import Verdict, parse_envelope, plugin_test
 from toolchain.cli import main as cli
 from toolchain.core.containers import (
@@ -32,6 +34,7 @@ from toolchain.core.containers import (
     stop_private_engine,
 )
 from toolchain.core.errors import EngineRefused
+from toolchain.core.image_layout import plugin_directory
 
 pytestmark = pytest.mark.engine
 
@@ -113,6 +116,20 @@ def test_a_signal_while_the_container_is_still_starting(sleeping, own_engine):
 
 
 class TestPrestart:
+    def test_one_that_waited_for_its_job_does_it(self, own_engine, image):
+        with Prestart(Session(own_engine, image, Policy())) as prestart:
+            assert prestart.wait_ready(60)
+            assert prestart.wait_ready(0)  # it says so once, and stays ready
+            outcome = prestart.session().run(Job(NAME, plugin_directory(NAME), ("describe", "tests")))
+        assert outcome.ending is Ending.COMPLETED, outcome.reason
+        assert [report.status for report in outcome.transcript.stages.values()] == [0, 0]
+
+    def test_one_that_is_killed_while_it_warms_up_is_not_ready(self, own_engine, image):
+        with Session(own_engine, image, Policy()) as session:
+            (container,) = sandboxes(own_engine)
+            own_engine.client.api.kill(container)
+            assert not session.wait_ready(60)
+
     def test_one_that_nobody_takes_is_removed(self, own_engine, image):
         with Prestart(Session(own_engine, image, Policy())):
             assert eventually(lambda: sandboxes(own_engine) != set(), 30)

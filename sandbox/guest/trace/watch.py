@@ -111,6 +111,11 @@ class Watching:
     observed: Ledger = field(default_factory=Ledger)
     claimed: Ledger = field(default_factory=Ledger)
 
+    @property
+    def places(self) -> dict[str, Any] | None:
+        """What the hook in a stage's interpreter needs of the plan."""
+        return None if self.plan is None else {name: self.plan[name] for name in ("quiet", "sensitive")}
+
     def over(self, worker: int, link: socket.socket) -> Watch | None:
         """A watch over a worker that waits at the other end of ``link``; without a filter it is told to go on."""
         if self.plan is not None and self.plan["program"] is not None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.conversation import Job, Listener, Sample
+from sandbox.conversation import Greeting, Job, Listener, Sample
 from sandbox.policy import Policy
 from sandbox.protocol import Decoder, Message, encode
 from sandbox.seal import Sealer
@@ -47,6 +47,39 @@ def hear(*messages: Message) -> Listener:
     for message in messages:
         listener.feed(encode(message, seal))
     return listener
+
+
+WAITING = encode(Message("waiting", {"warm": True}))
+
+
+def test_a_guest_that_waits_for_its_job():
+    greeting = Greeting()
+    greeting.feed(WAITING[:5])
+    assert greeting.warm is None
+    greeting.feed(WAITING[5:])
+    assert greeting.warm is True
+
+
+@pytest.mark.parametrize("warm", [False, 1, "true", None])
+def test_a_guest_that_could_not_warm_up(warm):
+    greeting = Greeting()
+    greeting.feed(encode(Message("waiting", {"warm": warm})))
+    assert greeting.warm is False
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(encode(started("describe")), id="a message of a job"),
+        pytest.param(encode(Message("waiting")), id="no word on the worker"),
+        pytest.param(WAITING * 2, id="twice"),
+        pytest.param(WAITING + b"\0", id="something more"),
+        pytest.param(encode(Message("waiting", {"warm": True}, b"blob")), id="a blob"),
+    ],
+)
+def test_what_is_no_greeting(data):
+    with pytest.raises(ProtocolViolation):
+        Greeting().feed(data)
 
 
 def test_an_honest_conversation():
