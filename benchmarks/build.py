@@ -1,6 +1,6 @@
 """What a build costs: cold, nothing changed, a line changed, a dependency changed; and how large the image is.
 
-    python -m benchmarks.build [--rounds 3] [--peer NAME=PROGRAM ...] [--peer-base IMAGE]
+    python -m benchmarks.build [--rounds 3] [--peer NAME=PROGRAM ...] [--peer-base plain|prepared]
 
 The set is pandas, pyarrow, pytest and one small package. Cold means an empty cache and an engine without our
 layers, with the base there; downloads count. "mixpeek" is the library's call, "mixpeek command" the same as a
@@ -17,10 +17,11 @@ Peers, each in an environment of its own outside this repository (bentoml 1.4.40
     python -m benchmarks.peer_base
     python -m benchmarks.build --peer bentoml=~/peers/bentoml/bin/bentoml --peer truss=~/peers/truss/bin/truss
 
-The engine is one whose builds reach the package index by the host's network, and it serves every way alike. A
-peer's cold build starts from a base with its system packages and uv in it and uses no earlier layer
-(``docker build --no-cache``), its later ones the engine's build cache. Its network is on throughout, ours never in
-a container; BentoML also imports the service on the host.
+The docker command must have BuildKit and buildx. The engine is one whose builds reach the package index by the
+host's network, and it serves every way alike. A peer's cold build starts from a plain Python base, as its users'
+does, or from one that is prepared with all that it would install from the distribution: ``benchmarks.peer_base``.
+Its later builds find the engine's build cache. Its network is on throughout, ours never in a container; BentoML
+also imports the service on the host.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ _NAME = "build_benchmark"
 # The last is small and rare: without it another plugin's image may hold the same layer, and nothing would be cold.
 _REQUIREMENTS = ("pandas>=2.2", "pyarrow>=17", "pytest>=8.2", "isodate")
 _ONE_MORE = "humanize"
-_SECONDS = 900.0
+_BASES = {"plain": peer_base.PLAIN, "prepared": peer_base.PREPARED}
 
 
 @dataclass
@@ -136,7 +137,7 @@ class Command(Library):
             "DOCKER_HOST": self._engine.address,
             "MIXPEEK_CACHE_DIR": str(self._cache),
         }
-        completed = run([str(program), *arguments], timeout=_SECONDS, env=environment)
+        completed = run([str(program), *arguments], timeout=900, env=environment)
         if not completed.ok:
             raise ProcessFailed(f"the command failed: {completed.stdout[-800:]}", remedy="run it by hand")
         self._built.add(json.loads(completed.stdout)["data"]["image"]["id"])
@@ -200,7 +201,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PROGRAM")
-    parser.add_argument("--peer-base", default=peer_base.TAG, metavar="IMAGE")
+    parser.add_argument("--peer-base", choices=_BASES, default="plain")
     options = parser.parse_args()
     engine = connect()
     ensure_base(engine, StreamReporter(sys.stderr))
@@ -211,8 +212,9 @@ def main() -> None:
             place = Path(folder) / kind.__name__
             place.mkdir()
             ours.append(kind(engine, place))
-        peers = _peers(options.peer, options.peer_base, engine, Path(folder))
-        below = engine.client.api.inspect_image(options.peer_base)["Size"] if peers else 0  # type: ignore[no-untyped-call]
+        base = _BASES[options.peer_base]
+        peers = _peers(options.peer, base, engine, Path(folder))
+        below = engine.client.api.inspect_image(base)["Size"] if peers else 0  # type: ignore[no-untyped-call]
         for number in range(options.rounds):
             for way in ours:
                 measure_ours(way, number, figures)

@@ -1,16 +1,15 @@
-"""Makes the image that peers start from: what their own bases hold, from this machine's distribution.
+"""Makes the images that peers start from, of this machine's distribution.
 
-    python -m benchmarks.peer_base [--tag mixpeek-benchmark/peer-base:1]
+    python -m benchmarks.peer_base
 
-Peers install git, a compiler, curl and certificates at every cold build where their base lacks them. Here the base
-has them, and uv as well, so that what is timed is their work and not a package mirror's. The host's certificate
-authorities are in it, since build containers reach the package index as the host does. Needs mmdebstrap and an
-engine whose builds may use the host's network.
+``plain`` holds what a slim Python image does, the usual base: from it a peer installs a compiler and git at every
+cold build. ``prepared`` has those too, so that nothing is timed but the packages' way into the image. Both have
+uv, whose installer the peers would fetch, and the host's certificate authorities, since build containers reach the
+package index as the host does. Needs mmdebstrap and an engine whose builds may use the host's network.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,12 +24,10 @@ from toolchain.core.errors import ProcessFailed
 from toolchain.core.process import run
 from toolchain.core.tarball import END, chunks, file_entry, file_header, file_part, padding
 
-TAG = "mixpeek-benchmark/peer-base:1"
+PLAIN, PREPARED = "mixpeek-benchmark/peer-base:plain", "mixpeek-benchmark/peer-base:prepared"
 _SUITE = "bookworm"
-_PACKAGES = (
-    "bash", "build-essential", "ca-certificates", "curl", "git", "gnupg2", "passwd", "python3", "python3-pip",
-    "python3-venv",
-)  # fmt: skip
+_PYTHON = ("bash", "ca-certificates", "curl", "passwd", "python3", "python3-pip", "python3-venv")
+_PACKAGES = {PLAIN: _PYTHON, PREPARED: (*_PYTHON, "build-essential", "git", "gnupg2")}
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 _DOCKERFILE = f"""
 FROM scratch
@@ -43,13 +40,13 @@ CMD ["bash"]
 
 
 def make(tag: str) -> str:
-    """Make the image and return its id; about a minute."""
+    """Make one of the two and return its id; about a minute."""
     program = shutil.which("mmdebstrap", path=program_path())
     if program is None:
         raise ProcessFailed("mmdebstrap is missing", remedy="apt-get install --no-install-recommends mmdebstrap")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "root.tar"
-        arguments = ["--quiet", "--variant=apt", f"--include={','.join(_PACKAGES)}", _SUITE, str(root)]
+        arguments = ["--quiet", "--variant=apt", f"--include={','.join(_PACKAGES[tag])}", _SUITE, str(root)]
         environment = {**network_variables(), "PATH": program_path(), "LC_ALL": "C"}
         made = run([program, *arguments], timeout=900, env=environment)
         if not made.ok:
@@ -69,10 +66,9 @@ def _context(root: Path) -> Iterator[bytes]:
 
 
 def main() -> None:
-    """Make it and print its id."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tag", default=TAG)
-    print(make(parser.parse_args().tag))
+    """Make both and print their ids."""
+    for tag in _PACKAGES:
+        print(make(tag), tag)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Other builders of images for ML Python, each driven as its manual says, from an environment of its own.
 
-Both write a Dockerfile, which the docker command then builds with the host's network: their own last step needs
-buildx, and build containers cannot reach the index otherwise. Both times count: theirs, and the engine's.
+Build containers get the host's network, since they cannot reach the index otherwise; all else is their default.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ _SECONDS = 900.0
 
 
 class Peer(Protocol):
-    """A builder: its name, and how it turns requirements and one line of code into a folder to build."""
+    """A builder: its name, and its own way from requirements and one line of code to an image of that tag."""
 
     name: str
 
-    def context(self, requirements: Sequence[str], line: str) -> tuple[Path, Path]:
-        """Run the peer's program; returns the build context and its Dockerfile."""
+    def image(self, requirements: Sequence[str], line: str, tag: str) -> None:
+        """Build."""
         ...
 
 
@@ -41,20 +40,25 @@ class Place:
 
     def run(self, *arguments: str, environment: Mapping[str, str]) -> str:
         """What the peer's program prints. Raises ``ProcessFailed``."""
-        settings = {**os.environ, "HOME": str(self.folder), **environment}
+        # HOME with the peer's own settings, of docker's none: its plugins are found from the usual place.
+        settings = {**os.environ, "HOME": str(self.folder), "DOCKER_CONFIG": _docker_config(), **environment}
         return _run([str(self.program), *arguments], self.folder, settings)
 
 
+def _docker_config() -> str:
+    return os.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker"))
+
+
 class BentoML:
-    """``bentoml build``, then the Dockerfile of the bento."""
+    """``bentoml build``, then ``bentoml containerize``."""
 
     name = "bentoml"
 
     def __init__(self, place: Place) -> None:
         self._place = place
 
-    def context(self, requirements: Sequence[str], line: str) -> tuple[Path, Path]:
-        """A bento of one service."""
+    def image(self, requirements: Sequence[str], line: str, tag: str) -> None:
+        """A bento of one service, and its image."""
         folder, home = self._place.folder / "service", self._place.folder / "bentos"
         folder.mkdir(exist_ok=True)
         (folder / "service.py").write_text(
@@ -64,25 +68,25 @@ class BentoML:
         packages = ", ".join(f'"{one}"' for one in requirements)
         (folder / "bentofile.yaml").write_text(
             f'service: "service:Probe"\ninclude: ["*.py"]\ndocker:\n  base_image: {self._place.base}\n'
-            f"python:\n  packages: [{packages}]\n  lock_packages: false\n"
+            f"python:\n  packages: [{packages}]\n"
         )
         environment = {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
         said = self._place.run("build", str(folder), "--output", "tag", environment=environment)
-        name, _, version = said.strip().splitlines()[-1].removeprefix("__tag__:").partition(":")
-        bento = home / "bentos" / name / version
-        return bento, bento / "env/docker/Dockerfile"
+        bento = said.strip().splitlines()[-1].removeprefix("__tag__:")
+        options = ["--backend", "docker", "--opt", "network=host", "--image-tag", tag]
+        self._place.run("containerize", bento, *options, environment=environment)
 
 
 class Truss:
-    """``truss image build-context``, then its Dockerfile."""
+    """``truss image build``."""
 
     name = "truss"
 
     def __init__(self, place: Place) -> None:
         self._place = place
 
-    def context(self, requirements: Sequence[str], line: str) -> tuple[Path, Path]:
-        """A truss of one model."""
+    def image(self, requirements: Sequence[str], line: str, tag: str) -> None:
+        """A truss of one model, and its image."""
         folder, context = self._place.folder / "truss", self._place.folder / "context"
         (folder / "model").mkdir(parents=True, exist_ok=True)
         (folder / "model" / "__init__.py").touch()
@@ -96,9 +100,8 @@ class Truss:
             f"  image: {self._place.base}\n  python_executable_path: /usr/bin/python3\n"
         )
         shutil.rmtree(context, ignore_errors=True)
-        arguments = ["image", "build-context", str(context), str(folder), "--non-interactive"]
-        self._place.run(*arguments, environment={})
-        return context, context / "Dockerfile"
+        options = ["--tag", tag, "--use_host_network", "--non-interactive"]
+        self._place.run("image", "build", str(folder), str(context), *options, environment={})
 
 
 PEERS: Mapping[str, Callable[[Place], Peer]] = {"bentoml": BentoML, "truss": Truss}
@@ -106,7 +109,7 @@ PEERS: Mapping[str, Callable[[Place], Peer]] = {"bentoml": BentoML, "truss": Tru
 
 @dataclass(frozen=True)
 class PeerBuilder:
-    """Builds a peer's contexts with the docker command, on the engine that is measured."""
+    """Has a peer build on the engine that is measured."""
 
     peer: Peer
     engine: ContainerEngine
@@ -117,13 +120,11 @@ class PeerBuilder:
         return f"mixpeek-benchmark/{self.peer.name}:1"
 
     def build(self, requirements: Sequence[str], line: str, *, cold: bool = False) -> float:
-        """Seconds from the changed source to the image; ``cold`` uses no layer of an earlier build."""
+        """Seconds from the changed source to the image; ``cold`` finds nothing of an earlier build."""
+        if cold:
+            self.engine.client.api.prune_builds(all=True)
         started = time.perf_counter()
-        context, dockerfile = self.peer.context(requirements, line)
-        fresh = ["--no-cache"] if cold else []
-        options = ["--quiet", "--network", "host", "--tag", self.tag, "--file", str(dockerfile)]
-        environment = {**os.environ, "DOCKER_HOST": self.engine.address, "DOCKER_BUILDKIT": "0"}
-        _run(["docker", "build", *options, *fresh, str(context)], context, environment)
+        self.peer.image(requirements, line, self.tag)
         return time.perf_counter() - started
 
     def size(self) -> int:
@@ -136,6 +137,6 @@ def _run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> s
     if not completed.ok:
         raise ProcessFailed(
             f"{' '.join(argv[:3])} failed: {(completed.stdout + completed.stderr)[-800:]}",
-            remedy="run it by hand; build containers need the host's network and a way to the package index",
+            remedy="run it by hand; it needs the docker command with buildx, and builds with the host's network",
         )
     return completed.stdout
