@@ -15,7 +15,7 @@ demo: system-demo install  ## build, isolate and test a real plugin: 1,000+ rows
 	@$(BIN)/mixpeek plugin test --sandbox --path examples/text_embedder
 
 test: system-test $(VENV)/.development check  ## gates and every test, container tests included
-	$(BIN)/python -m pytest
+	scripts/run-tests $(BIN)/python
 
 check: $(VENV)/.development  ## the gates alone: style, types, arrows
 	$(BIN)/ruff format --check .
