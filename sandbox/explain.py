@@ -72,6 +72,8 @@ _ENVIRONMENT = {
     "LANG": "text is UTF-8, as on the platform",
     "PYTHONDONTWRITEBYTECODE": "the code's folder is read-only anyway",
     "OMP_NUM_THREADS": "as many threads of BLAS and OpenMP as processors are given, not as the machine has",
+    "MALLOC_MMAP_THRESHOLD_": "what one batch frees serves the next: pages are not cleared and counted anew",
+    "MALLOC_TRIM_THRESHOLD_": "as above; the limit on memory holds all the same",
     "NVIDIA_VISIBLE_DEVICES": "no GPU, also where the image or the engine's default runtime asks for them",
     "NVIDIA_DRIVER_CAPABILITIES": "of the driver CUDA and NVML, neither display nor video",
 }
