@@ -120,5 +120,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _metadata(wheel):
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        (name,) = (name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
         return archive.read(name)
