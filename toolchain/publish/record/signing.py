@@ -51,8 +51,8 @@ class KeylessSigner:
     def sign(self, payload: bytes) -> bytes:
         """As ``StatementSigner``: a Sigstore bundle whose envelope holds the payload."""
         sigstore = _import_sigstore()
-        trust = sigstore.ClientTrustConfig.production()
         try:
+            trust = sigstore.ClientTrustConfig.production()
             token = sigstore.detect_credential()
             identity = (
                 sigstore.IdentityToken(token)
