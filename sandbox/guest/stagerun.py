@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.guest.hoststream import HostStream
-from sandbox.guest.strays import end_strays, reap
+from sandbox.guest.strays import end_strays, hold_everything, reap
 from sandbox.guest.trace.claims import read_claim
 from sandbox.guest.trace.left import note_left_running
 from sandbox.guest.workerlink import WARM_UP_SECONDS, StagePipes, WorkerLink, WorkerLost
@@ -181,6 +181,7 @@ class StageRun:
     def _clear_up(self) -> None:
         """Leave nothing running but a worker that did what it should."""
         if self._got.ended != "exited":
+            hold_everything()
             self._link.close()
         if not end_strays(self._link.pid, self._note_left):
             self._link.close()

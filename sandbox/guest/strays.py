@@ -11,6 +11,13 @@ from pathlib import Path
 
 _GONE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.002
+_KILL_AGAIN_SECONDS = 0.25
+
+
+def hold_everything() -> None:
+    """As process 1 of a container, stop all others: what then has to end is not kept from the processor."""
+    if os.getpid() == 1:
+        _signal(-1, signal.SIGSTOP)
 
 
 def end_strays(worker: int | None, found: Callable[[set[int]], None] = lambda _processes: None) -> bool:
@@ -24,8 +31,7 @@ def end_strays(worker: int | None, found: Callable[[set[int]], None] = lambda _p
     done to it is not worth finding out.
     """
     everything = os.getpid() == 1
-    if everything:
-        _signal(-1, signal.SIGSTOP)
+    hold_everything()
     reap()
     if not (strays := descendants(os.getpid()) - {worker}):
         if everything and worker is not None:
@@ -33,18 +39,35 @@ def end_strays(worker: int | None, found: Callable[[set[int]], None] = lambda _p
         return True
     found(strays)
     deadline = time.monotonic() + _GONE_SECONDS
-    spared = {worker} if worker is not None and not everything else set()
+    if everything:
+        _end_everything(deadline)
+        return False
+    spared = {worker} if worker is not None else set()
     while (left := descendants(os.getpid()) - spared) and time.monotonic() < deadline:
-        if everything:
-            _signal(-1, signal.SIGKILL)
-        else:
-            # Stopped first, so that it cannot fork between being listed and being killed.
-            for number in (signal.SIGSTOP, signal.SIGKILL):
-                for pid in left:
-                    _signal(pid, number)
+        # Stopped first, so that it cannot fork between being listed and being killed.
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in left:
+                _signal(pid, number)
         time.sleep(_PAUSE_SECONDS)
         reap()
     return bool(spared)
+
+
+def _end_everything(deadline: float) -> None:
+    """As process 1: kill all others and wait for them; each becomes a child of ours when its parent has ended.
+
+    Hundreds take a second to end, most of it the kernel's work on their memory: we do not look on meanwhile, which
+    would take the processor from them.
+    """
+    while time.monotonic() < deadline:
+        _signal(-1, signal.SIGKILL)
+        again = time.monotonic() + _KILL_AGAIN_SECONDS
+        while time.monotonic() < again:
+            try:
+                if not os.waitpid(-1, os.WNOHANG)[0]:
+                    time.sleep(_PAUSE_SECONDS)
+            except ChildProcessError:
+                return
 
 
 def descendants(root: int) -> set[int]:
