@@ -11,8 +11,6 @@ from toolchain.plugin.scaffold import CATEGORIES
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.engine
-
 
 def mixpeek(*arguments):
     argv = [sys.executable, "-m", "toolchain.cli.main", *map(str, arguments)]
@@ -40,6 +38,7 @@ def generated(request, tmp_path_factory):
     return folder / name
 
 
+@pytest.mark.engine
 def test_a_generated_plugin_passes_in_the_sandbox(generated):
     data = passed(mixpeek("plugin", "test", "--sandbox", "--json", "--path", generated), "scan", "behaviour")
     assert data["evidence"]["observed"]["confinement"]["network"] == "none"
@@ -50,6 +49,7 @@ def test_a_generated_plugin_passes_on_this_machine(generated):
     passed(mixpeek("plugin", "test", "--json", "--path", generated))
 
 
+@pytest.mark.engine
 def test_the_example_embeds_a_thousand_real_rows_in_the_sandbox():
     done = mixpeek("plugin", "test", "--sandbox", "--json", "--path", ROOT / "examples/text_embedder")
     data = passed(done, "scan", "behaviour")
