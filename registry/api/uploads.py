@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from registry.api.caller import PUBLISHERS, Call
 from registry.api.shapes import BeginAnswer, BeginRequest, ConfirmAnswer, ConfirmRequest
-from registry.database.models import Answered, Upload, now
+from registry.database.models import Answered, Release, Upload, now
 from registry.errors import Refusal, invalid, not_found
 from registry.releases.states import WORKING, State
 from registry.releases.uploads import Begin, Claims, begin, confirm, terms_of
@@ -29,7 +30,8 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 def begin_upload(
     call: PUBLISHERS, body: BeginRequest, idempotency_key: Annotated[str | None, Header()] = None
 ) -> dict[str, Any]:
-    """Announce an upload and get its signed URL. The same ``Idempotency-Key`` gets the same answer for a day."""
+    """Announce an upload and get its signed URL. The same ``Idempotency-Key`` gets the same answer for a day,
+    unless what it began was refused since."""
     if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise invalid("an idempotency key is 1 to 255 visible ASCII characters", field="Idempotency-Key")
     try:
@@ -57,7 +59,10 @@ def _begin(call: Call, body: BeginRequest, idempotency_key: str | None) -> dict[
                 if known.request_digest != asked:
                     message = "this idempotency key was used for another request; use a new one"
                     raise Refusal(422, "idempotency_key_reused", message)
-                return known.body
+                if _goes_on(session, known.body):
+                    return known.body
+                session.delete(known)
+                session.flush()
         upload = begin(session, registry.settings.limits, call.namespace, wanted, call.principal)
         ticket = registry.storage.ticket(terms_of(upload, wanted.url_seconds))
         answer = BeginAnswer(
@@ -82,6 +87,19 @@ def _begin(call: Call, body: BeginRequest, idempotency_key: str | None) -> dict[
                 )
             )
     return answer
+
+
+def _goes_on(session: Session, answer: dict[str, Any]) -> bool:
+    """Whether an upload that was answered before leads anywhere: a refused one is judged anew, as a new upload."""
+    upload = session.get(Upload, answer["upload_id"])
+    if upload is None or State(upload.state) in {State.REFUSED, State.EXPIRED}:
+        return False
+    if State(upload.state) is not State.PUBLISHED:
+        return True
+    query = select(Release.deleted_at).where(
+        Release.namespace_id == upload.namespace_id, Release.plugin_id == upload.plugin_id
+    )
+    return session.scalar(query) is None
 
 
 @router.post("/{upload_id}/confirm", response_model=ConfirmAnswer)

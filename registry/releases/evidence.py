@@ -13,7 +13,7 @@ from registry.texts import clean
 from toolchain.core.digests import canonical_json
 from toolchain.core.toml import parse_toml
 from toolchain.publish.archive import ArchiveReading
-from toolchain.publish.keys import KeyStore
+from toolchain.publish.keys import public_keys
 from toolchain.publish.record.policy import VerifyPolicy
 from toolchain.publish.record.reading import SignedStatement, parse_record_document
 from toolchain.publish.record.refused import RecordRefused
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LOCK = "pylock.cpu.toml"
 _LOCK_LIMIT = 8 << 20
 _LINES = 2_000
+_NOBODY = "no key that this registry trusts"
+_SIGNER = "give your signing.pub (`mixpeek key show`) to the registry's operator, then publish again"
 _TEXT = 300
 
 Statements = Mapping[str, SignedStatement]
@@ -33,7 +35,7 @@ Statements = Mapping[str, SignedStatement]
 
 @dataclass(frozen=True)
 class Exhibit:
-    """What there is to compare: the archive as a file and as it was read, its tree, and a key store's folder."""
+    """What there is to compare: the archive as a file and as it was read, its tree, and the folder of trusted keys."""
 
     archive: Path
     reading: ArchiveReading
@@ -61,10 +63,16 @@ def prove(work: Work, exhibit: Exhibit) -> Proof:
         statements = parse_record_document(document)
         facts += _signed(work, exhibit, statements)
     except RecordRefused as reason:
-        raise Refused([Reason(reason.rule, f"{reason.message}; {reason.remedy}", reason.where)]) from None
+        raise Refused([_reason(reason)]) from None
     facts += [*_told(work, statements), _bill(packages, statements)]
     shown = {"packages": packages, "sbom": _components(statements), "behaviour": _behaviour(statements)}
     return Proof(facts, shown)
+
+
+def _reason(refused: RecordRefused) -> Reason:
+    """The publisher reads this: what a verifier would be told to do with a stranger's key is no help to them."""
+    remedy = _SIGNER if refused.rule == "record.wrong-key" else refused.remedy
+    return Reason(refused.rule, f"{refused.message.replace('nobody you trust', _NOBODY)}; {remedy}", refused.where)
 
 
 def _own(work: Work) -> Iterator[Fact]:
@@ -83,7 +91,7 @@ def _signed(work: Work, exhibit: Exhibit, statements: Statements) -> Iterator[Fa
         yield Fact("record.signature", Standing.NOT_CHECKED, note="this registry was told of no trusted keys")
         yield from _bound_by_hand(work, exhibit, statements)
         return
-    trusted = KeyStore(exhibit.trusted_keys).trusted()
+    trusted = public_keys(exhibit.trusted_keys)
     order = VerifyOrder(exhibit.archive, trusted, file, VerifyPolicy(require_sandbox=False))
     verified: VerifiedRelease = verify_release(order)
     yield Fact("record.signature", Standing.REVERIFIED, found=verified.signer, note="all five statements")

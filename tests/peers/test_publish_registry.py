@@ -17,6 +17,7 @@ from toolchain.publish.client.errors import AlreadyThere, KeyRefused, PluginRefu
 from toolchain.publish.client.platform import Platform
 from toolchain.publish.client.transport import Connection, Transport
 from toolchain.publish.journal import Journal
+from toolchain.publish.keys import KeyStore
 from toolchain.publish.publishing import Publisher, PublishOrder, Waiting
 
 
@@ -98,3 +99,34 @@ def test_a_wrong_key(somebody, tmp_path):
     with pytest.raises(KeyRefused) as caught:
         publish(somebody, make_signed_release(tmp_path), tmp_path, key=KEY)
     assert isinstance(caught.value, MixpeekError)
+
+
+def test_a_refused_signature_is_told_to_the_operator_and_judged_anew(tmp_path):
+    release = make_signed_release(tmp_path)
+    (trusted := tmp_path / "trusted").mkdir()
+    stranger = KeyStore(tmp_path / "stranger")
+    stranger.generate()
+    (trusted / "stranger.pub").write_bytes(stranger.public_path.read_bytes())
+    with fresh_server(Backend("embedded"), tmp_path / "data", trusted_keys=trusted) as strict:
+        somebody = strict.publisher()
+        for _ in range(2):
+            with pytest.raises(PluginRefused, match=r"signing\.pub") as caught:
+                publish(somebody, release, tmp_path)
+            assert "manifest.py" not in str(caught.value)
+        (trusted / "publisher.pub").write_bytes(release.keys.public_path.read_bytes())
+        published = publish(somebody, release, tmp_path)
+        assert (published.was_there, published.confirmation.validation_status) == (False, "passed")
+
+
+def test_another_signature_is_another_upload(tmp_path):
+    release = make_signed_release(tmp_path)
+    stranger = KeyStore(tmp_path / "stranger")
+    stranger.generate()
+    with fresh_server(Backend("embedded"), tmp_path / "data", trusted_keys=release.keys.folder) as strict:
+        somebody = strict.publisher()
+        payloads = release.payloads()
+        release.sign(payloads, stranger)
+        with pytest.raises(PluginRefused):
+            publish(somebody, release, tmp_path)
+        release.sign(payloads)
+        assert not publish(somebody, release, tmp_path).was_there

@@ -133,6 +133,17 @@ def test_an_idempotency_key_gets_the_same_answer(publisher, archive):
     assert (other.status_code, other.json()["error"]["type"]) == (422, "idempotency_key_reused")
 
 
+def test_an_idempotency_key_does_not_bring_back_a_refused_upload(publisher, tmp_path):
+    archive = plugin_archive(tmp_path, helper="import os\n\n\nos.system('true')\n")
+    headers = {"Idempotency-Key": "run-18"}
+    body = {"name": NAME, "version": "1.0.0"}
+    first = publisher.client.post("/plugins/uploads", json=body, headers=headers).json()
+    publisher.put(first, archive)
+    assert publisher.confirm(first["upload_id"]).json()["validation_status"] == "failed"
+    second = publisher.client.post("/plugins/uploads", json=body, headers=headers).json()
+    assert second["upload_id"] != first["upload_id"]
+
+
 def test_forbidden_code_is_refused_with_file_and_line(publisher, tmp_path):
     archive = plugin_archive(tmp_path, helper="import os\n\n\nos.system('true')\n")
     answer = publisher.publish(archive)

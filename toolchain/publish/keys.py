@@ -99,15 +99,36 @@ class KeyStore:
     def trusted(self) -> dict[str, tuple[TrustedKey, SSlibKey]]:
         """Every trusted key by its id, the user's own first."""
         files = [(OWN, self.public_path)] if self.public_path.exists() else []
-        files += [(path.stem, path) for path in sorted((self.folder / "trusted").glob("*.pub"))]
-        found: dict[str, tuple[TrustedKey, SSlibKey]] = {}
-        for name, path in files:
-            key = _public_key(path)
-            found.setdefault(key.keyid, (TrustedKey(name, key.keyid, path), key))
-        return found
+        return _by_id(files + _named(self.folder / "trusted"))
 
     def _trusted(self, name: str) -> Path:
         return self.folder / "trusted" / f"{name}.pub"
+
+
+def public_keys(folder: Path) -> dict[str, tuple[TrustedKey, SSlibKey]]:
+    """The public keys of a folder of ``.pub`` files, or of the folder above such a one, by their ids.
+
+    Raises ``UsageFault`` for a folder that is missing or holds no key, and for a file that is none.
+    """
+    remedy = "name the folder `trusted` that `mixpeek key trust` fills, or put the publishers' .pub files into it"
+    if not folder.is_dir():
+        raise UsageFault("there is no such folder of public keys", where=str(folder), remedy=remedy)
+    found = _by_id(_named(folder) + _named(folder / "trusted"))
+    if not found:
+        raise UsageFault("the folder holds no public key", where=str(folder), remedy=remedy)
+    return found
+
+
+def _named(folder: Path) -> list[tuple[str, Path]]:
+    return [(path.stem, path) for path in sorted(folder.glob("*.pub"))]
+
+
+def _by_id(files: list[tuple[str, Path]]) -> dict[str, tuple[TrustedKey, SSlibKey]]:
+    found: dict[str, tuple[TrustedKey, SSlibKey]] = {}
+    for name, path in files:
+        key = _public_key(path)
+        found.setdefault(key.keyid, (TrustedKey(name, key.keyid, path), key))
+    return found
 
 
 _MAKE: Final = "make a new one with `mixpeek key generate`"

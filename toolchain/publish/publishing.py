@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
+from toolchain.core.digests import sha256_bytes
 from toolchain.core.errors import ExitCode, MixpeekError
 from toolchain.core.reporter import Reporter
 from toolchain.publish.client.errors import (
@@ -143,7 +144,13 @@ class Publisher:
                     phase.result = "an upload that was begun before"
                     return known
             new = NewUpload(
-                packed.name, packed.version, order.description, packed.reading.archive_bytes, digest, attempt
+                packed.name,
+                packed.version,
+                order.description,
+                packed.reading.archive_bytes,
+                digest,
+                attempt,
+                sha256_bytes(order.record.read_bytes()),
             )
             try:
                 upload = self._platform.begin_upload(new)
@@ -264,6 +271,7 @@ class Publisher:
             except NotThere:
                 status = "pending"
             if status == "failed":
+                self._journal.forget(self._place(packed))
                 raise _refused(confirmation)
             if status == "passed":
                 return confirmation.model_copy(update={"validation_status": status, "plugin_id": found})

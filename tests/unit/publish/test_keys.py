@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from toolchain.core.errors import UsageFault
-from toolchain.publish.keys import KeyStore, KeyUnusable
+from toolchain.publish.keys import KeyStore, KeyUnusable, public_keys
 from toolchain.publish.record.signing import KeylessSigner
 
 
@@ -92,3 +92,17 @@ def test_keyless_without_the_extra_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sigstore.dsse", None)
     with pytest.raises(UsageFault, match="sigstore"):
         KeylessSigner().sign(b"{}")
+
+
+def test_public_keys_are_found_in_the_folder_that_trust_fills_and_above_it(keys, tmp_path):
+    other = KeyStore(tmp_path / "other")
+    made = other.generate()
+    kept = keys.trust(other.public_path, "publisher")
+    assert list(public_keys(kept.path.parent)) == [made.keyid]
+    assert set(public_keys(keys.folder)) == {made.keyid, *keys.trusted()}
+
+
+def test_a_folder_without_public_keys_trusts_nobody_and_is_refused(tmp_path):
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(UsageFault, match="key"):
+            public_keys(folder)

@@ -18,7 +18,7 @@ from toolchain.core.errors import ExitCode, UsageFault
 @click.option("--public-url", metavar="URL", help="How publishers reach this server [default: the address].")
 @click.option("--storage", metavar="URL", help="s3://BUCKET[/PREFIX] [default: files in the folder].")
 @click.option("--s3-endpoint", metavar="URL", help="An S3 that is not the public one.")
-@click.option("--trusted-keys", type=click.Path(path_type=Path), help="Folder of public keys of publishers.")
+@click.option("--trusted-keys", type=click.Path(path_type=Path), help="Folder of the publishers' .pub files.")
 @click.option("--require-approval", is_flag=True, help="Deploy only what a reviewer approved.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document when it ends.")
 def serve_command(
@@ -42,6 +42,7 @@ def serve_command(
     require_extra()
     from registry.server import serve
     from registry.settings import RegistrySettings
+    from toolchain.publish.keys import public_keys
 
     address = f"http://{host}:{port}"
     settings = RegistrySettings(
@@ -53,6 +54,9 @@ def serve_command(
         require_approval=require_approval,
         trusted_keys=trusted_keys,
     )
+    if trusted_keys is not None:
+        count = len(public_keys(trusted_keys))
+        click.echo(f"{count} trusted key{'' if count == 1 else 's'} in {trusted_keys}", err=True)
     try:
         serve(settings, host, port, lambda: click.echo(f"serving {data} at {address}", err=True))
     except OSError as reason:

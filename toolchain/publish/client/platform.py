@@ -47,6 +47,9 @@ _SCAN: Final = "remove the forbidden patterns; `mixpeek plugin scan` shows them"
 _VALIDATION: Final = (
     "check that manifest.py exports metadata and schemas; `mixpeek plugin test --verbose` tells more"
 )
+_SIGNATURE: Final = (
+    "give your signing.pub (`mixpeek key show`) to the registry's operator, then run the same command again"
+)
 _NOT_FOUND: Final = (
     "check the namespace; after a publish, wait for the deployment (`mixpeek plugin status --wait`)"
 )
@@ -56,6 +59,7 @@ _NOT_FOUND: Final = (
 class NewUpload:
     """What is announced before an upload: the plugin, and the archive's size and digest.
 
+    ``record_sha256`` is of the record that will be confirmed with it: another record is another upload.
     ``attempt`` tells an upload that starts anew, because its URL is over, from one that is asked for again.
     """
 
@@ -65,6 +69,7 @@ class NewUpload:
     bytes: int
     archive_sha256: str
     attempt: int = 0
+    record_sha256: str = ""
 
 
 # What an answer holds when the server has looked at the plugin, whatever HTTP's status says.
@@ -96,7 +101,8 @@ class Platform:
             "file_size_bytes": new.bytes,
             "presigned_url_expiration": _EXPIRATION_SECONDS,
         }
-        headers = {"Idempotency-Key": sha256_json([self.namespace, body, new.archive_sha256, new.attempt])}
+        told = [self.namespace, body, new.archive_sha256, new.record_sha256, new.attempt]
+        headers = {"Idempotency-Key": sha256_json(told)}
         ours = {**body, "checksum_sha256": new.archive_sha256}
         path = "/plugins/uploads"
         # An upload that nobody confirms is nothing: asking twice does no harm.
@@ -262,6 +268,8 @@ def refusal(reply: Reply, where: str) -> ServerRefused | ServerUnavailable:
 
 def remedy_for(reasons: list[Reason]) -> str:
     """What to do about a server's judgement, from the contract's troubleshooting table."""
+    if _speaks_of(reasons, "signing.pub", "[record.wrong-key]"):
+        return _SIGNATURE
     if _speaks_of(reasons, "import error", "no module", "__init__", "modulenotfound", "importerror"):
         return _IMPORTS
     if _speaks_of(reasons, "forbidden", "security", "not allowed", "disallowed"):
