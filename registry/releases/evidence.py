@@ -35,7 +35,7 @@ Statements = Mapping[str, SignedStatement]
 
 @dataclass(frozen=True)
 class Exhibit:
-    """What there is to compare: the archive as a file and as it was read, its tree, and a folder of trusted keys."""
+    """What there is to compare: the archive as a file and as it was read, its tree, and trusted keys."""
 
     archive: Path
     reading: ArchiveReading
