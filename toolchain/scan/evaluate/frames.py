@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from toolchain.scan.evaluate.values import UNKNOWN, Value, join, join2
+import builtins
+
+from toolchain.scan.evaluate.values import UNKNOWN, Union, Value, join, join2
+
+BUILTIN_NAMES = frozenset(dir(builtins)) | {"execfile", "unicode", "reload", "__builtins__", "get_ipython"}
 
 
 class Frame:
@@ -47,7 +51,10 @@ class Frame:
     def set(self, name: str, value: Value) -> None:
         """Bind a name."""
         if self.globals_declared and name in self.globals_declared:
-            self.globals_declared[name].add(name, value)
+            outer = self.globals_declared[name]
+            if name in BUILTIN_NAMES and name not in outer.ever:
+                value = join2(value, MAYBE_UNBOUND)  # until the function that binds it has run
+            outer.add(name, value)
             return
         self.layers[-1][name] = value
         before = self.ever.get(name)
@@ -59,6 +66,20 @@ class Frame:
         self.layers[-1][name] = value if before is None else join2(before, value)
         past = self.ever.get(name)
         self.ever[name] = value if past is None else join2(past, value)
+
+    def unset(self, name: str) -> None:
+        """Unbind a name. In a function a use of it fails from then on; elsewhere the built-in name counts again."""
+        if name in self.globals_declared:
+            self.globals_declared[name].add(name, MAYBE_UNBOUND)
+        elif self.kind != "function":
+            self.set(name, MAYBE_UNBOUND)
+
+    def doubt(self) -> None:
+        """At the end of a module: built-in names that some path through it leaves unbound are not only its own."""
+        for name in BUILTIN_NAMES & self.ever.keys():
+            last = self.layers[0].get(name)
+            if last is None or maybe_unbound(last):
+                self.ever[name] = join2(self.ever[name], MAYBE_UNBOUND)
 
     def push(self) -> None:
         """Begin a branch."""
@@ -77,7 +98,7 @@ class Frame:
                 before = self.get(name)
                 if before is not None:
                     options.insert(0, before)
-                elif self.kind == "module":
+                elif self.kind != "function":
                     options.append(MAYBE_UNBOUND)
             self.layers[-1][name] = join(options)
 
@@ -89,4 +110,11 @@ class MaybeUnbound(Value):
 MAYBE_UNBOUND = MaybeUnbound()
 """One of the alternatives of a module's name that some path leaves unbound: then the built-in name counts."""
 
-__all__ = ["MAYBE_UNBOUND", "UNKNOWN", "Frame", "MaybeUnbound"]
+
+
+def maybe_unbound(value: Value) -> bool:
+    """Whether a name with this value may be unbound."""
+    return value is MAYBE_UNBOUND or (type(value) is Union and MAYBE_UNBOUND in value.options)
+
+
+__all__ = ["BUILTIN_NAMES", "MAYBE_UNBOUND", "UNKNOWN", "Frame", "MaybeUnbound", "maybe_unbound"]

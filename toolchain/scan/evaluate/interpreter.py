@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolchain.scan.evaluate.frames import MAYBE_UNBOUND, Frame
+from toolchain.scan.evaluate.frames import BUILTIN_NAMES, MAYBE_UNBOUND, Frame, maybe_unbound
 from toolchain.scan.evaluate.package import Module, Package
-from toolchain.scan.evaluate.values import UNKNOWN, Dunder, Function, Ref, Union, Value, each, join
+from toolchain.scan.evaluate.values import UNKNOWN, Dunder, Function, Ref, Value, each, join
 from toolchain.scan.policy import Policy, Rule
 
 FUEL = 1_500_000
@@ -187,14 +187,14 @@ class Interpreter:
             live = first or (frame.kind == "module" and self.module.state != "done")
             value = frame.get(name) if live else frame.ever.get(name)
             if value is not None and (first or frame.kind != "class"):
-                return value
+                if value is not MAYBE_UNBOUND or frame.kind != "class":
+                    return value
             frame, first = frame.outer, False
         return None
 
     def named(self, name: str, value: Value | None) -> Value:
         """The value of a name, built-ins included, given what ``lookup`` found."""
-        certain = type(value) is not Union or MAYBE_UNBOUND not in value.options
-        if certain and value is not None and value is not MAYBE_UNBOUND:
+        if value is not None and not maybe_unbound(value):
             return value
         outside = self._beyond(name)
         if value is None or value is MAYBE_UNBOUND:
@@ -213,12 +213,3 @@ class Interpreter:
         if name in BUILTIN_NAMES:
             return self.ref(f"builtins.{name}" if name != "__builtins__" else name)
         return UNKNOWN
-
-
-BUILTIN_NAMES = frozenset(dir(__import__("builtins"))) | {
-    "execfile",
-    "unicode",
-    "reload",
-    "__builtins__",
-    "get_ipython",
-}

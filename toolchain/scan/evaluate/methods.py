@@ -10,7 +10,7 @@ from toolchain.scan.evaluate.dynamic import dynamic_attribute
 from toolchain.scan.evaluate.folding import contents, elements, fold, known, lift
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
 from toolchain.scan.evaluate.judge import judge_path, judge_spread
-from toolchain.scan.evaluate.subscripts import lose_all, set_item
+from toolchain.scan.evaluate.subscripts import forget_item, lose_all, set_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Const,
@@ -103,6 +103,8 @@ def _format_with(receiver: Const, args: list[Value], kwargs: dict[str, Value]) -
 
 def _get(it: Interpreter, receiver: Value, name: str, request: Call) -> Value:
     found = it.item(receiver, request.args[0], request.node)
+    if name == "pop":
+        forget_item(receiver, request.args[0])
     if len(request.args) > 1 and found is UNKNOWN:
         if name == "setdefault":
             set_item(it, receiver, request.args[0], request.args[1], request.node)

@@ -6,9 +6,23 @@ import ast
 import re
 import unicodedata
 
+from toolchain.scan.evaluate.folding import contents
+from toolchain.scan.evaluate.frames import BUILTIN_NAMES, MAYBE_UNBOUND, maybe_unbound
 from toolchain.scan.evaluate.interpreter import Activation, Call, Interpreter
 from toolchain.scan.evaluate.package import Module
-from toolchain.scan.evaluate.values import UNKNOWN, Const, Function, OwnModule, OwnName, Ref, Value, each, join
+from toolchain.scan.evaluate.values import (
+    UNKNOWN,
+    Const,
+    Function,
+    OwnModule,
+    OwnName,
+    Ref,
+    Value,
+    each,
+    join,
+    join2,
+    texts,
+)
 
 _FORCE_LIMIT = 12
 
@@ -96,9 +110,16 @@ def _star(it: Interpreter, name: str, node: ast.AST, *, own: bool) -> None:
     if module is None:
         return
     it.frame.module.stars.extend(module.frame.stars)
-    for key in list(module.frame.ever):
-        if not key.startswith("__"):
-            it.frame.set(key, OwnName(name, key))
+    listed = module.frame.get_ever("__all__")
+    for key, value in list(module.frame.ever.items()):
+        if key.startswith("__") or (key in BUILTIN_NAMES and listed is not None and key not in _names_in(listed)):
+            continue
+        imported = OwnName(name, key)
+        it.frame.set(key, join2(imported, MAYBE_UNBOUND) if maybe_unbound(value) else imported)
+
+
+def _names_in(listed: Value) -> set[str]:
+    return {text for item in contents(listed) for text in texts(item)}
 
 
 def evaluated(it: Interpreter, name: str) -> Module | None:
@@ -165,6 +186,7 @@ def run_top_level(it: Interpreter, module: Module) -> None:
             it.execute(module.tree.body)
         finally:
             module.state = "done"
+            module.frame.doubt()
 
 
 def is_dynamic(module: Module) -> bool:

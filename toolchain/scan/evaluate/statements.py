@@ -17,6 +17,7 @@ from toolchain.scan.evaluate.loops import branch, for_loop, while_loop
 from toolchain.scan.evaluate.modules import import_from, import_statement
 from toolchain.scan.evaluate.objects import class_attribute
 from toolchain.scan.evaluate.patterns import bind_pattern
+from toolchain.scan.evaluate.subscripts import forget_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Carrier,
@@ -70,7 +71,7 @@ def _if(it: Interpreter, node: ast.If) -> Signal:
 def _try(it: Interpreter, node: Any) -> Signal:
     bound, signal = branch(it, [*node.body, *node.orelse])
     it.frame.merge([bound], complete=not node.handlers)
-    outcomes = []
+    outcomes = [bound]
     for handler in node.handlers:
         if handler.type is not None:
             it.evaluate(handler.type)
@@ -78,9 +79,13 @@ def _try(it: Interpreter, node: Any) -> Signal:
         if handler.name:
             it.frame.set(handler.name, join([*it.raised[-4:], UNKNOWN]))
         it.execute(handler.body)
-        outcomes.append(it.frame.pop())
-    if outcomes:
-        it.frame.merge([bound, *outcomes], complete=True)
+        if handler.name:
+            it.frame.unset(handler.name)
+        outcome = it.frame.pop()
+        if not isinstance(handler.body[-1], ast.Raise):
+            outcomes.append(outcome)
+    if node.handlers:
+        it.frame.merge(outcomes, complete=True)
     after = it.execute(node.finalbody)
     return after or (signal if signal == "return" and it.activation.concrete else None)
 
@@ -160,11 +165,22 @@ def _assert(it: Interpreter, node: ast.Assert) -> Signal:
 
 def _delete(it: Interpreter, node: ast.Delete) -> Signal:
     for target in node.targets:
-        if isinstance(target, ast.Subscript):
-            it.item(it.evaluate(target.value), it.evaluate(target.slice), target)
-        elif isinstance(target, ast.Attribute):
-            it.attribute(it.evaluate(target.value), target.attr, target)
+        _unbind(it, target)
     return None
+
+
+def _unbind(it: Interpreter, target: ast.expr) -> None:
+    if isinstance(target, ast.Name):
+        it.frame.unset(target.id)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        for part in target.elts:
+            _unbind(it, part)
+    elif isinstance(target, ast.Subscript):
+        owner, key = it.evaluate(target.value), it.evaluate(target.slice)
+        it.item(owner, key, target)
+        forget_item(owner, key)
+    elif isinstance(target, ast.Attribute):
+        it.attribute(it.evaluate(target.value), target.attr, target)
 
 
 def _match(it: Interpreter, node: ast.Match) -> Signal:

@@ -6,6 +6,7 @@ import ast
 from typing import TypeGuard
 
 from toolchain.scan.evaluate.dynamic import dynamic_attribute
+from toolchain.scan.evaluate.frames import MAYBE_UNBOUND
 from toolchain.scan.evaluate.folding import NotKnown, concrete, fold
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.judge import judge_environment
@@ -33,6 +34,7 @@ from toolchain.scan.evaluate.values import (
     each,
     join,
     join2,
+    texts,
 )
 
 
@@ -196,6 +198,13 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
             function = class_attribute(it, option.cls, "__setitem__")
             if isinstance(function, Function):
                 it.call_function(function, [option, key, value], {}, node)
+
+
+def forget_item(target: Value, key: Value) -> None:
+    """``del globals()[key]``, and ``pop``: the name may be unbound from then on."""
+    for option in each(target):
+        for text in texts(key) if isinstance(option, FrameDict) else ():
+            option.frame.add(text, MAYBE_UNBOUND)
 
 
 def lose_all(it: Interpreter, value: Value) -> None:
