@@ -8,23 +8,19 @@ from toolchain.scan.evaluate.folding import contents
 from toolchain.scan.evaluate.frames import Frame
 from toolchain.scan.evaluate.interpreter import MAX_NESTED, Interpreter
 from toolchain.scan.evaluate.objects import shared_instance
+from toolchain.scan.evaluate.power import POWERLESS, powerful
 from toolchain.scan.evaluate.values import (
+    RECEIVER,
     UNKNOWN,
     Bound,
     Class,
     Const,
-    Dunder,
     Function,
-    Getter,
     Instance,
     Map,
-    Namespace,
-    OwnModule,
     OwnName,
-    Partial,
     Ref,
     Seq,
-    Unknown,
     Value,
     each,
     join,
@@ -33,7 +29,7 @@ from toolchain.scan.evaluate.values import (
 
 def remember_inputs(it: Interpreter, function: Function, args: list[Value], kwargs: dict[str, Value]) -> None:
     """Keep what is handed to a call that is not followed, for the next time the function's body is read."""
-    if all(type(value) in _POWERLESS for value in (*args, *kwargs.values())):
+    if all(type(value) in POWERLESS for value in (*args, *kwargs.values())):
         return
     spec = function.node.args
     positional = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)]
@@ -41,7 +37,7 @@ def remember_inputs(it: Interpreter, function: Function, args: list[Value], kwar
     if spec.vararg is not None and len(args) > len(positional):
         given[spec.vararg.arg] = Seq("tuple", args[len(positional) :])
     for name, value in given.items():
-        if type(value) in _POWERLESS:
+        if type(value) in POWERLESS:
             continue
         kept = [_shared(option) for option in each(value) if _carries(it, option)]
         before = function.inputs.get(name)
@@ -50,7 +46,7 @@ def remember_inputs(it: Interpreter, function: Function, args: list[Value], kwar
         if new and len(known) < _MOST_INPUTS:
             function.inputs[name] = join([*([before] if before is not None else []), *new])
             seen = function.returns is not None
-            it.dirty = it.dirty or (seen and any(isinstance(o, Function) or _powerful(it, o) for o in new))
+            it.dirty = it.dirty or (seen and any(isinstance(o, Function) or powerful(it, o) for o in new))
 
 
 _MOST_INPUTS = 12
@@ -60,7 +56,7 @@ def _carries(it: Interpreter, value: Value) -> bool:
     """Whether a value is worth handing on; in a large tree only what opens doors is."""
     if isinstance(value, (Function, Class, Instance, Bound, OwnName)):
         return not it.package.large
-    return value is not UNKNOWN and not isinstance(value, Const) and _powerful(it, value)
+    return value is not UNKNOWN and not isinstance(value, Const) and powerful(it, value)
 
 
 def _shared(value: Value) -> Value:
@@ -111,6 +107,8 @@ def bind_arguments(
         frame.set(spec.kwarg.arg, Map({**named, **rest}, UNKNOWN if lenient else None))
     if function.owner is not None:
         frame.set("__class__", function.owner)
+        if args:
+            frame.set(RECEIVER, args[0])
 
 
 def _default(it: Interpreter, function: Function, parameter: ast.arg, *, lenient: bool) -> Value:
@@ -130,7 +128,7 @@ def _default(it: Interpreter, function: Function, parameter: ast.arg, *, lenient
 def worth_following(it: Interpreter, function: Function, values: tuple[Value, ...]) -> bool:
     """Whether to evaluate a call with its own arguments: they carry power, or the function is small enough."""
     for value in values:
-        if type(value) not in _POWERLESS and _powerful(it, value):
+        if type(value) not in POWERLESS and powerful(it, value):
             return _size(function) <= 4 * _SMALL
     if not it.root_dynamic or len(it.stack) > MAX_NESTED or _size(function) > _SMALL:
         return False
@@ -158,40 +156,6 @@ def _size(function: Function) -> int:
     if not function.size:
         function.size = count_nodes(function.node, 4 * _SMALL + 1)
     return function.size
-
-
-_DOORS = frozenset({OwnModule, Partial, Getter, Dunder, Namespace})
-_HOLDING = frozenset({Instance, Map, Seq})
-_POWERLESS = frozenset({Const, Unknown})
-_LOOKING_UP = frozenset({"builtins.getattr", "builtins.vars", "builtins.__import__"})
-
-
-def _powerful(it: Interpreter, value: Value, depth: int = 2) -> bool:
-    """Whether a value is, or holds, a module that opens doors or something policy names."""
-    for option in each(value):
-        kind = type(option)
-        if kind in _POWERLESS:
-            continue
-        if kind is Ref:
-            path = option.path  # type: ignore[attr-defined]  # narrowed by kind, for speed
-            if path in it.policy.carried or it.policy.match(path) is not None or path in _LOOKING_UP:
-                return True
-        elif kind in _DOORS:
-            return True
-        elif depth and kind in _HOLDING:
-            for part in _parts(option):
-                if type(part) not in _POWERLESS and _powerful(it, part, depth - 1):
-                    return True
-    return False
-
-
-def _parts(value: Value) -> list[Value]:
-    """The first of what a container or an object holds."""
-    if isinstance(value, Instance):
-        return list(value.attributes.values())
-    if isinstance(value, Map):
-        return [*value.spread, *list(value.items.values())[:12]]
-    return value.items[:12] if isinstance(value, Seq) else []
 
 
 def _concrete(value: Value) -> bool:

@@ -68,7 +68,7 @@ class Frame:
         self.ever[name] = value if past is None else join2(past, value)
 
     def unset(self, name: str) -> None:
-        """Unbind a name. In a function a use of it fails from then on; elsewhere the built-in name counts again."""
+        """Unbind a name: a use of it fails in a function; elsewhere the built-in name counts again."""
         if name in self.globals_declared:
             self.globals_declared[name].add(name, MAYBE_UNBOUND)
         elif self.kind != "function":
@@ -109,7 +109,6 @@ class MaybeUnbound(Value):
 
 MAYBE_UNBOUND = MaybeUnbound()
 """One of the alternatives of a module's name that some path leaves unbound: then the built-in name counts."""
-
 
 
 def maybe_unbound(value: Value) -> bool:

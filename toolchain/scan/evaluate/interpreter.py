@@ -186,9 +186,8 @@ class Interpreter:
                 frame = frame.globals_declared[name]
             live = first or (frame.kind == "module" and self.module.state != "done")
             value = frame.get(name) if live else frame.ever.get(name)
-            if value is not None and (first or frame.kind != "class"):
-                if value is not MAYBE_UNBOUND or frame.kind != "class":
-                    return value
+            if value is not None and (frame.kind != "class" or (first and value is not MAYBE_UNBOUND)):
+                return value
             frame, first = frame.outer, False
         return None
 

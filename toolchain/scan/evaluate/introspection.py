@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from toolchain.scan.evaluate.caller_frames import is_harmless
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.values import UNKNOWN, Bound, Const, Dunder, FrameDict, Function, Method, Seq, Value
 
@@ -90,6 +91,8 @@ def introspect(it: Interpreter, name: str, node: ast.AST, trail: tuple[str, ...]
         path = f"?.{name}"
         it.emit(it.policy.rules["introspection.builtins"], path, node, trail)
         return it.ref("builtins", (f"line {line_of(node)}: {path}",))
+    if name == "f_globals":
+        _judge_frame(it, name, node)
     if name in {"__globals__", "f_globals", "func_globals", "f_locals"}:
         return Dunder("globals", (f"line {line_of(node)}: .{name}",))
     if name == "__bases__":
@@ -113,12 +116,16 @@ def introspect(it: Interpreter, name: str, node: ast.AST, trail: tuple[str, ...]
     if name in {"__code__", "f_code", "gi_code", "co_code"}:
         return Dunder("code")
     if name in _FRAMES:
-        return Dunder("frame")
+        return Dunder("caller" if name == "f_back" else "frame")
     return UNKNOWN
 
 
 def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST) -> Value:
     kind = value.kind
+    if kind == "own-frame" and name in {"f_globals", "f_locals"}:
+        return FrameDict(it.frame.module if name == "f_globals" else it.frame)
+    if kind == "caller" and name == "f_locals":
+        _judge_frame(it, name, node)
     if name == "__subclasses__" and kind in {"base", "mro[]", "class-of-class"}:
         found = it.ref(
             "builtins.object.__subclasses__", (f"line {line_of(node)}: a base class reached by introspection",)
@@ -143,6 +150,12 @@ def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST
     if kind == "function" and name == "__globals__":
         return Dunder("globals", (*value.trail, f"line {line_of(node)}: .__globals__"))
     return introspect(it, name, node) if name in INTROSPECTION else UNKNOWN
+
+
+def _judge_frame(it: Interpreter, name: str, node: ast.AST) -> None:
+    """The names of a frame that is not the own one are taken as a whole; large libraries do for their own ends."""
+    if not it.package.large and not is_harmless(it.module, node):
+        it.emit_named("introspection.builtins", f"?.{name}", node)
 
 
 def line_of(node: ast.AST) -> int:

@@ -6,6 +6,7 @@ import ast
 
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.introspection import INTROSPECTION, introspect
+from toolchain.scan.evaluate.power import powerful
 from toolchain.scan.evaluate.values import (
     CONTENT,
     UNKNOWN,
@@ -44,13 +45,18 @@ def attribute_of_instance(it: Interpreter, value: Instance, name: str, node: ast
         return Namespace(value)
     found = [value.attributes[name]] if name in value.attributes else []
     shared = value.cls.instance
+    if shared is value and found and not it.package.large:
+        found += _of_subclasses(it, value, name)
     if shared is not None and shared is not value and name in shared.attributes:
         found.append(shared.attributes[name])
     if found:
         return join(found)
     inherited = class_attribute(it, value.cls, name)
-    if inherited is not None:
-        return join(_bind(it, option, value, node) for option in each(inherited))
+    wanted = shared is value and (inherited is None or not it.package.large)
+    below = _of_subclasses(it, value, name) if wanted else []
+    if inherited is not None or below:
+        options = [*(each(inherited) if inherited is not None else ()), *below]
+        return join(_bind(it, option, value, node) for option in options)
     if CONTENT in value.attributes:
         return it.attribute(value.attributes[CONTENT], name, node)
     for hook in ("__getattr__", "__getattribute__"):
@@ -58,6 +64,35 @@ def attribute_of_instance(it: Interpreter, value: Instance, name: str, node: ast
         if isinstance(function, Function):
             return it.call_function(function, [value, Const(name)], {}, node)
     return introspect(it, name, node) if name in INTROSPECTION else UNKNOWN
+
+
+def _of_subclasses(it: Interpreter, value: Instance, name: str) -> list[Value]:
+    """What an attribute may be where the object is of a subclass, which may have other bases too."""
+    found: list[Value] = []
+    stack, seen = list(value.cls.subclasses), {value.cls}
+    while stack and len(seen) < _MOST_SUBCLASSES:
+        cls = stack.pop()
+        if cls in seen:
+            continue
+        seen.add(cls)
+        stack += cls.subclasses
+        own = cls.instance.attributes.get(name) if cls.instance is not None else None
+        for option in (own, class_attribute(it, cls, name)):
+            if option is not None:
+                found += [part for part in each(option) if _worth_joining(it, part)]
+    return found
+
+
+def _worth_joining(it: Interpreter, value: Value) -> bool:
+    """Whether a subclass's attribute can give its base's methods anything: a name, power, or a call that does."""
+    if isinstance(value, Function):
+        # Until it has been read, what it returns is not known: then it is asked again.
+        it.dirty = it.dirty or (value.returns is None and not it.package.large)
+        return value.returns is not None and powerful(it, value.returns)
+    return isinstance(value, Const) or powerful(it, value)
+
+
+_MOST_SUBCLASSES = 24
 
 
 def _bind(it: Interpreter, value: Value, receiver: Value, node: ast.AST) -> Value:

@@ -23,6 +23,7 @@ class Module:
     makes_names: bool | None = None
     source: bytes = b""
     text_line: int = 0
+    harmless_reads: frozenset[tuple[int, int | None]] | None = None
     functions: list[object] = field(default_factory=list)
 
     @property

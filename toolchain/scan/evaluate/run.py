@@ -17,7 +17,8 @@ def run_module(it: Interpreter, module: Module) -> None:
     """Evaluate a module to the end: its top level, then its functions with arguments that are not known."""
     assert module.tree is not None
     it.root_dynamic = is_dynamic(module)
-    it.dirty = False
+    # Read before, or imported by a file that was: other files may have added to what its functions see.
+    it.dirty = module.finished and not it.package.large
     if module.state == "new":
         run_top_level(it, module)
     for turn in range(_LARGE_TURNS if it.package.large else _TURNS):

@@ -6,12 +6,13 @@ import ast
 from typing import TypeGuard
 
 from toolchain.scan.evaluate.dynamic import dynamic_attribute
-from toolchain.scan.evaluate.frames import MAYBE_UNBOUND
 from toolchain.scan.evaluate.folding import NotKnown, concrete, fold
+from toolchain.scan.evaluate.frames import MAYBE_UNBOUND
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.judge import judge_environment
 from toolchain.scan.evaluate.modules import import_module
 from toolchain.scan.evaluate.objects import class_attribute
+from toolchain.scan.evaluate.power import powerful
 from toolchain.scan.evaluate.pure import LIMIT
 from toolchain.scan.evaluate.values import (
     CONTENT,
@@ -203,8 +204,9 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
 def forget_item(target: Value, key: Value) -> None:
     """``del globals()[key]``, and ``pop``: the name may be unbound from then on."""
     for option in each(target):
-        for text in texts(key) if isinstance(option, FrameDict) else ():
-            option.frame.add(text, MAYBE_UNBOUND)
+        if isinstance(option, FrameDict):
+            for text in texts(key):
+                option.frame.add(text, MAYBE_UNBOUND)
 
 
 def lose_all(it: Interpreter, value: Value) -> None:
@@ -262,7 +264,7 @@ def set_attribute(it: Interpreter, target: Value, name: str, value: Value) -> No
                 shared = option.cls.instance
                 if shared is not None and shared is not option:
                     shared.attributes[name] = join2(shared.attributes.get(name, value), value)
-                it.dirty = it.dirty or it.module.dynamic or isinstance(value, Ref)
+                it.dirty = it.dirty or it.module.dynamic or powerful(it, value)
         elif isinstance(option, Class):
             option.frame.add(name, value)
         elif isinstance(option, OwnModule):

@@ -156,6 +156,7 @@ class Class(Value):
     module: str
     instance: Instance | None = None
     meta: Value | None = None
+    subclasses: list[Class] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -165,6 +166,9 @@ class Instance(Value):
     cls: Class
     attributes: dict[str, Value] = field(default_factory=dict)
 
+
+RECEIVER = "<receiver>"
+"""The name under which a method's frame keeps the object that it is called on."""
 
 CONTENT = "<content>"
 """The attribute under which an object of a subclass of ``dict`` or ``list`` keeps its items."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from toolchain.scan.evaluate.frames import Frame
 from toolchain.scan.evaluate.interpreter import Call, Interpreter, Model
+from toolchain.scan.evaluate.objects import shared_instance
 from toolchain.scan.evaluate.values import (
+    RECEIVER,
     UNKNOWN,
     Class,
+    Const,
     Dunder,
     Function,
     Instance,
@@ -85,18 +88,22 @@ def marking(kind: str) -> Model:
 
 
 def of_super(it: Interpreter, request: Call) -> Value:
+    """The object itself, as one of its class's bases."""
     owner = it.lookup("__class__")
-    if isinstance(owner, Class) and owner.bases:
-        base = owner.bases[0]
-        if isinstance(base, Class):
-            return Instance(base)
-        if isinstance(base, Ref):
-            return it.ref(f"{base.path}()", base.trail)
-    return UNKNOWN
+    if not isinstance(owner, Class) or not owner.bases:
+        return UNKNOWN
+    base = it.force(owner.bases[0])
+    if isinstance(base, Ref) and len(owner.bases) == 1:
+        return it.ref(f"{base.path}()", base.trail)
+    receiver = it.lookup(RECEIVER)
+    above = Class(owner.name, Frame("class", None, None), owner.bases, owner.module, shared_instance(owner))
+    return Instance(above, receiver.attributes) if isinstance(receiver, Instance) else Instance(above)
 
 
 def of_frame(it: Interpreter, request: Call) -> Value:
-    return Dunder("frame")
+    """The own frame, or ``sys._getframe(1)``: a caller's."""
+    own = all(isinstance(option, Const) and not option.value for arg in request.args for option in each(arg))
+    return Dunder("own-frame" if own else "caller")
 
 
 UNCHANGED = Ref("copy.copy")
