@@ -39,11 +39,30 @@ def dynamic_attribute(
 
 
 def _named(it: Interpreter, target: Value, name: str, node: ast.AST) -> Value:
+    judge_spelling(it, name, node)
     found = it.attribute(target, name, node)
     if isinstance(found, Ref):
         how = f"line {getattr(node, 'lineno', 1)}: attribute {name!r} by name"
         return found.step(found.path, how)
     return found
+
+
+def judge_spelling(it: Interpreter, name: str, node: ast.AST) -> None:
+    """A way to the built-ins that no attribute spells: put together, or a step of a path in a string."""
+    if name in _WAYS and not (isinstance(node, ast.Call) and len(node.args) > 1 and _is_plain_getattr(node)):
+        it.emit_named("introspection.builtins", f"?.{name}", node, "named by a string")
+
+
+_WAYS = frozenset({"__globals__", "__builtins__", "__subclasses__", "func_globals", "f_builtins"})
+
+
+def _is_plain_getattr(node: ast.Call) -> bool:
+    """``getattr(f, "__globals__", {})``, as libraries write it."""
+    return (
+        isinstance(node.args[1], ast.Constant)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"getattr", "hasattr"}
+    )
 
 
 def nameless_attribute(it: Interpreter, target: Value, node: ast.AST) -> Value:

@@ -105,6 +105,7 @@ class Interpreter:
         self.allowance = 0
         self.floor = 0
         self.root_dynamic = False
+        self.for_checkers = False
         self.raised: list[Value] = []
 
     def burn(self, amount: int = 1) -> None:

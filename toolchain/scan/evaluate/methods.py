@@ -6,7 +6,7 @@ from string import Formatter
 from typing import Any
 
 from toolchain.scan.evaluate import pure
-from toolchain.scan.evaluate.dynamic import dynamic_attribute
+from toolchain.scan.evaluate.dynamic import dynamic_attribute, judge_spelling
 from toolchain.scan.evaluate.folding import contents, elements, fold, known, lift
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
 from toolchain.scan.evaluate.judge import judge_path, judge_spread
@@ -70,7 +70,10 @@ def call_method(it: Interpreter, method: Method, request: Call) -> Value:
 
 def _of_path(it: Interpreter, receiver: Const, name: str, request: Call) -> Value:
     if name == "joinpath":
-        return fold(lambda *parts: pure.PathText("/".join(parts)), receiver, *request.args)
+        parts = request.args
+        if pure.is_process_path(receiver):
+            parts = [Const(pure.ANYTHING) if part is UNKNOWN else part for part in parts]
+        return fold(lambda *known_parts: pure.PathText("/".join(known_parts)), receiver, *parts)
     if name in {"open", "read_bytes", "write_bytes", "read_text"}:
         judge_path(it, receiver, request.node)
     return receiver if name in {"resolve", "absolute", "expanduser"} else UNKNOWN
@@ -82,6 +85,8 @@ def _join_unions(it: Interpreter, separator: Const, items: list[Value]) -> Value
         it.burn()
         if position:
             total = fold(lambda a, b: a + b, total, separator)
+        if item is UNKNOWN and pure.is_process_path(total):
+            item = Const(pure.ANYTHING)  # noqa: PLW2901 - an unknown part of a path under /proc
         total = fold(lambda a, b: a + b, total, item)
     return total
 
@@ -275,6 +280,8 @@ def follow_field(it: Interpreter, field: str, request: Call, automatic: int = 0)
             if isinstance(arg, Map) and first in arg.items:
                 value = arg.items[first]
     for is_attribute, key in rest:
+        if is_attribute:
+            judge_spelling(it, key, request.node)
         value = (
             it.attribute(value, key, request.node) if is_attribute else it.item(value, Const(key), request.node)
         )

@@ -6,6 +6,7 @@ import ast
 import re
 import unicodedata
 
+from toolchain.scan.evaluate.checking import names_at_run_time
 from toolchain.scan.evaluate.folding import contents
 from toolchain.scan.evaluate.frames import BUILTIN_NAMES, MAYBE_UNBOUND, maybe_unbound
 from toolchain.scan.evaluate.interpreter import Activation, Call, Interpreter
@@ -30,11 +31,17 @@ _FORCE_LIMIT = 12
 def import_statement(it: Interpreter, node: ast.Import) -> None:
     """``import a.b as c``."""
     for alias in node.names:
-        value = import_module(it, alias.name, node)
+        bound = alias.asname or alias.name.partition(".")[0]
+        value = import_module(it, alias.name, node, silent=_is_silent(it, bound))
         if alias.asname is None:
             root = alias.name.partition(".")[0]
             value = value if root == alias.name else _top(it, root, node)
-        it.frame.set(alias.asname or alias.name.partition(".")[0], value)
+        it.frame.set(bound, value)
+
+
+def _is_silent(it: Interpreter, bound: str) -> bool:
+    """Whether an import that only type checkers see binds a name that stands in annotations only."""
+    return it.for_checkers and bound not in names_at_run_time(it.module)
 
 
 def _top(it: Interpreter, root: str, node: ast.AST) -> Value:
@@ -44,15 +51,14 @@ def _top(it: Interpreter, root: str, node: ast.AST) -> Value:
     return it.ref(root, (f"line {_line(node)}: import {root}",))
 
 
-def import_module(it: Interpreter, name: str, node: ast.AST) -> Value:
+def import_module(it: Interpreter, name: str, node: ast.AST, *, silent: bool = False) -> Value:
     """The module of an absolute name, by whatever means it is imported."""
     own = it.package.resolve(name)
     if own is not None:
         return OwnModule(own)
     it.policy.know_module(name)
     found = it.ref(name, (f"line {_line(node)}: import {name}",))
-    it.mention(found, node)
-    return found
+    return found if silent else it.mention(found, node)
 
 
 def import_from(it: Interpreter, node: ast.ImportFrom) -> None:
@@ -68,7 +74,8 @@ def import_from(it: Interpreter, node: ast.ImportFrom) -> None:
             it.policy.know_module(name)
             path = f"line {_line(node)}: from {name} import {alias.name}"
             value = it.ref(f"{name}.{alias.name}", (path,))
-            it.mention(value, node)
+            if not _is_silent(it, alias.asname or alias.name):
+                it.mention(value, node)
         else:
             value = UNKNOWN
         it.frame.set(alias.asname or alias.name, value)

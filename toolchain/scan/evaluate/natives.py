@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from toolchain.scan.evaluate import pure
 from toolchain.scan.evaluate.dynamic import dynamic_attribute
 from toolchain.scan.evaluate.folding import fold
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
@@ -13,7 +14,7 @@ from toolchain.scan.evaluate.judge import judge_call
 from toolchain.scan.evaluate.methods import call_method
 from toolchain.scan.evaluate.models import MODELS
 from toolchain.scan.evaluate.models.callables import call_back
-from toolchain.scan.evaluate.pure_functions import FUNCTIONS
+from toolchain.scan.evaluate.pure_functions import FUNCTIONS, PATH_JOINING
 from toolchain.scan.evaluate.subscripts import set_attribute
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
@@ -44,7 +45,10 @@ def call_outside(it: Interpreter, function: Ref, request: Call) -> Value:
             request = Call(args, request.kwargs, request.node, request.extra)
         return model(it, request)
     if path in FUNCTIONS and not request.extra:
-        return fold(FUNCTIONS[path], *_positional(request))
+        given = _positional(request)
+        if path in PATH_JOINING and given and pure.is_process_path(given[0]):
+            given = [Const(pure.ANYTHING) if value is UNKNOWN else value for value in given]
+        return fold(FUNCTIONS[path], *given)
     if path.endswith((".__getattribute__", ".__getattr__")) and len(request.args) >= 2:
         return dynamic_attribute(it, request.args[-2], request.args[-1], request.node)
     if path.startswith("builtins.") and path.count(".") == 2:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from toolchain.scan.evaluate import pure
-from toolchain.scan.evaluate.folding import fold
+from toolchain.scan.evaluate.folding import fold, known
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.objects import class_attribute
 from toolchain.scan.evaluate.pure_functions import FUNCTIONS
@@ -57,6 +57,8 @@ def binary(it: Interpreter, left: Value, right: Value, node: ast.BinOp | ast.Aug
                 hook = class_attribute(it, option.cls, f"__{prefix}{_OPERATORS[type(node.op)]}__")
                 if isinstance(hook, Function):
                     return it.call_function(hook, [option, other], {}, node)
+    if isinstance(node.op, ast.Mod) and pure.is_process_path(left) and not known(right):
+        return fold(pure.path_of_any, left)
     if right is UNKNOWN and pure.is_process_path(left):
         right = Const(pure.ANYTHING)
     if left is UNKNOWN or right is UNKNOWN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 
 from toolchain.scan.evaluate.frames import Frame
@@ -24,6 +25,7 @@ class Module:
     source: bytes = b""
     text_line: int = 0
     harmless_reads: frozenset[tuple[int, int | None]] | None = None
+    run_time_names: frozenset[str] | None = None
     functions: list[object] = field(default_factory=list)
 
     @property
@@ -45,6 +47,7 @@ class Package:
         self._sources = sources
         self._by_name: dict[str, str] = {}
         self._loaded: dict[str, Module] = {}
+        self._mentioned: dict[re.Pattern[bytes], bool] = {}
         self._inert: dict[str, bool] = {}
         self._lost: dict[str, dict[str, tuple[str, ...]]] = {}
         self._folders: set[str] = set()
@@ -111,6 +114,12 @@ class Package:
     def inert_module(self, name: str) -> bool:
         """``inert`` by the module's name."""
         return self.large and name in self._by_name and self.inert(self._by_name[name])
+
+    def mentions(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether any file's text matches; looked for once."""
+        if pattern not in self._mentioned:
+            self._mentioned[pattern] = any(pattern.search(source) for source in self._sources.values())
+        return self._mentioned[pattern]
 
     def has(self, name: str) -> bool:
         """Whether the tree has this module."""

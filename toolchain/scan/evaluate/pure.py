@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import codecs
 import operator
+import re
 import zlib
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -66,7 +67,15 @@ ANYTHING = "?"
 def is_process_path(value: object) -> bool:
     """Whether an abstract value is text that begins a path under ``/proc``."""
     text = getattr(value, "value", None)
-    return isinstance(text, str) and text.startswith("/proc/")
+    return isinstance(text, str) and text.startswith("/proc")
+
+
+_CONVERSION = re.compile(r"%[-#0 +\d.]*[a-z]")
+
+
+def path_of_any(template: str) -> str:
+    """``"/proc/%d/mem" % pid`` for a number that is not known."""
+    return _CONVERSION.sub(ANYTHING, template)
 
 
 class PathText(str):

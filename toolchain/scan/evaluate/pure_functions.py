@@ -150,6 +150,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "os.path.splitext": lambda x: (x.rpartition(".")[0], "." + x.rpartition(".")[2]),
 }
 
+PATH_JOINING = frozenset(
+    {"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "posixpath.join", "os.path.join"}
+)
+"""What makes a path of its parts; under ``/proc`` a part may be unknown."""
+
 CONSTANTS: dict[str, Any] = {
     **{
         f"string.{name}": getattr(string, name) for name in ("ascii_letters", "ascii_lowercase", "ascii_uppercase")

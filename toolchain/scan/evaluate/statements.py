@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from toolchain.scan.evaluate.assignments import annotated_assignment, assign, assignment, augmented_assignment
+from toolchain.scan.evaluate.checking import is_for_checkers
 from toolchain.scan.evaluate.definitions import class_definition, function_definition
 from toolchain.scan.evaluate.interpreter import Interpreter, Signal
 from toolchain.scan.evaluate.loops import branch, for_loop, while_loop
@@ -54,7 +55,10 @@ def _dead(it: Interpreter, body: Sequence[ast.stmt]) -> None:
 
 
 def _if(it: Interpreter, node: ast.If) -> Signal:
-    truth = is_true(it.evaluate(node.test))
+    test = it.evaluate(node.test)
+    truth = is_true(test)
+    if is_for_checkers(it.package, test):
+        return _for_checkers(it, node)
     if truth is not None:
         _dead(it, node.orelse if truth else node.body)
         return it.execute(node.body if truth else node.orelse)
@@ -66,6 +70,18 @@ def _if(it: Interpreter, node: ast.If) -> Signal:
         return None
     it.frame.merge([first, second], complete=True)
     return one if one == two else None
+
+
+def _for_checkers(it: Interpreter, node: ast.If) -> Signal:
+    """``if TYPE_CHECKING:`` binds names that annotations use; only the other branch runs."""
+    before, it.for_checkers = it.for_checkers, True
+    try:
+        first, _ = branch(it, node.body)
+    finally:
+        it.for_checkers = before
+    second, _ = branch(it, node.orelse)
+    it.frame.merge([first, second], complete=True)
+    return None
 
 
 def _try(it: Interpreter, node: Any) -> Signal:
