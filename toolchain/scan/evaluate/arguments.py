@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from toolchain.scan.evaluate.folding import contents
 from toolchain.scan.evaluate.frames import Frame
 from toolchain.scan.evaluate.interpreter import MAX_NESTED, Interpreter
+from toolchain.scan.evaluate.judge import FLAGS
 from toolchain.scan.evaluate.objects import shared_instance
 from toolchain.scan.evaluate.power import POWERLESS, powerful
 from toolchain.scan.evaluate.values import (
@@ -122,11 +124,44 @@ def _default(it: Interpreter, function: Function, parameter: ast.arg, *, lenient
         kind = it.force(kind) if kind is not None else kind
         if isinstance(kind, Class):
             options.append(shared_instance(kind))
+    made = _instance_from_outside(it, declared, function) if declared is not None else None
+    if made is not None:
+        options.append(made)
     return join([*options, UNKNOWN]) if options else UNKNOWN
 
 
-def worth_following(it: Interpreter, function: Function, values: tuple[Value, ...]) -> bool:
+def _instance_from_outside(it: Interpreter, declared: ast.expr, function: Function) -> Value | None:
+    """What ``loop: asyncio.AbstractEventLoop`` says of a parameter."""
+    name = ast.unparse(declared) if isinstance(declared, (ast.Attribute, ast.Name)) else ""
+    root, _, rest = name.partition(".")
+    module = function.frame.module.get_ever(root) if name.endswith("EventLoop") else None
+    if not isinstance(module, Ref):
+        return None
+    return it.ref(f"{module.path}.{rest}()" if rest else f"{module.path}()", module.trail)
+
+
+def sets_flag(function: Function, values: tuple[Value, ...], keywords: Iterable[str]) -> bool:
+    """Whether a call may decide how a loader inside of the function is called."""
+    if not FLAGS.isdisjoint(keywords):
+        return True
+    if not any(isinstance(value, Const) and type(value.value) is bool for value in values):
+        return False
+    if function.loads is None:
+        function.loads = any(
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr.startswith("load")
+            for node in ast.walk(function.node)
+        )
+    return function.loads
+
+
+def worth_following(
+    it: Interpreter, function: Function, values: tuple[Value, ...], keywords: Iterable[str] = ()
+) -> bool:
     """Whether to evaluate a call with its own arguments: they carry power, or the function is small enough."""
+    if sets_flag(function, values, keywords):
+        return _size(function) <= 4 * _SMALL
     for value in values:
         if type(value) not in POWERLESS and powerful(it, value):
             return _size(function) <= 4 * _SMALL

@@ -7,7 +7,7 @@ import ast
 from toolchain.scan.evaluate.folding import contents, elements
 from toolchain.scan.evaluate.interpreter import Call, Interpreter, Signal
 from toolchain.scan.evaluate.iteration import iterated
-from toolchain.scan.evaluate.judge import judge_merged_environment
+from toolchain.scan.evaluate.judge import judge_defaults, judge_merged_environment
 from toolchain.scan.evaluate.models.code import read_code
 from toolchain.scan.evaluate.operators import binary
 from toolchain.scan.evaluate.subscripts import set_attribute, set_item
@@ -35,7 +35,9 @@ def _judge_assignment(it: Interpreter, owner: Value, target: ast.Attribute) -> N
         it.emit_named("code.construct", "?.__code__", target, "the code of a function is replaced")
     for option in each(owner):
         if isinstance(option, Ref):
-            it.mention(it.ref(f"{option.path}.{target.attr}", option.trail), target)
+            changed = it.ref(f"{option.path}.{target.attr}", option.trail)
+            it.mention(changed, target)
+            judge_defaults(it, changed.path, target)
 
 
 def _unpack(it: Interpreter, targets: list[ast.expr], value: Value) -> None:

@@ -62,11 +62,21 @@ def _read_query(it: Interpreter, request: Call) -> None:
     """``frame.eval(text)`` and ``frame.query(text)`` run what an @ names."""
     called = request.node.func if isinstance(request.node, ast.Call) else None
     if isinstance(called, ast.Attribute) and called.attr in {"eval", "query"} and request.args:
+        if called.attr == "eval" and request.args[0] is UNKNOWN:
+            _judge_python_engine(it, request)
         texts_read = [
             Const(text.replace("@", "")) for text in texts(request.args[0]) if "(" in text or "__" in text
         ]
         if texts_read:
             read_code(it, Call([join(texts_read)], {}, request.node))
+
+
+def _judge_python_engine(it: Interpreter, request: Call) -> None:
+    """``frame.eval(text, engine="python")`` of a text from elsewhere."""
+    wanted = {text for key in ("engine", "parser") for text in texts(request.kwargs.get(key, UNKNOWN))}
+    given = request.node.args[:1] if isinstance(request.node, ast.Call) else []
+    if "python" in wanted and all(isinstance(node, ast.Name) for node in given):
+        it.emit_named("code.text", "?.eval", request.node, "runs the text that it is given")
 
 
 def _call(it: Interpreter, function: Value, request: Call) -> Value:
@@ -146,7 +156,7 @@ def call_function(
         return UNKNOWN
     module = it.package.file(function.frame.module_file) if function.frame.module_file else it.module
     module = module or it.module
-    if not worth_following(it, function, (*args, *kwargs.values())):
+    if not worth_following(it, function, (*args, *kwargs.values()), kwargs):
         remember_inputs(it, function, args, kwargs)
         if function.returns is None and not function.visiting:
             with it.inside(function.frame, module, Activation()):

@@ -6,14 +6,17 @@ import ast
 
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.objects import class_attribute
-from toolchain.scan.evaluate.values import CONTENT, UNKNOWN, Const, Function, Instance, Seq, Value, each
+from toolchain.scan.evaluate.values import CONTENT, UNKNOWN, Const, Function, Instance, Ref, Seq, Value, each
 
 UNROLL = 1024
+_ITERABLE = frozenset({"importlib.metadata.entry_points()", "pkg_resources.iter_entry_points()"})
 
 
 def iterated(it: Interpreter, value: Value, node: ast.AST) -> Value:
     """What a loop over a value sees: objects of the tree's classes are asked for their items."""
     for option in each(value):
+        if isinstance(option, Ref) and option.path in _ITERABLE:
+            return Seq("generator", [it.ref(f"{option.path}[]", option.trail)], exact=False)
         if not isinstance(option, Instance):
             continue
         if CONTENT in option.attributes:

@@ -63,9 +63,17 @@ def judge_keywords(it: Interpreter, name: str, kwargs: dict[str, Value], node: a
     value = kwargs.get("trust_remote_code")
     if value is not None and _may_be_true(value):
         it.emit_named("data.remote-code", f"{name}(trust_remote_code=True)", node)
+    value = kwargs.get("cmd")
+    own_program = value is None or any("ffmpeg" in text for text in texts(value))
+    if not own_program and name.endswith(".run") and _imports(it, "ffmpeg"):
+        it.emit_named("process.subprocess", "ffmpeg.run(cmd=…)", node)
     value = kwargs.get("allow_dangerous_deserialization")
     if value is not None and _may_be_true(value):
         it.emit_named("data.remote-code", f"{name}(allow_dangerous_deserialization=True)", node)
+
+
+def _imports(it: Interpreter, name: str) -> bool:
+    return any(isinstance(value, Ref) and value.path == name for value in it.frame.module.ever.values())
 
 
 def judge_spread(it: Interpreter, value: Value, node: ast.AST) -> None:
@@ -90,8 +98,31 @@ def judge_environment(it: Interpreter, target: Value, key: Value, node: ast.AST)
             for wanted in each(key):
                 text = wanted.value if isinstance(wanted, Const) else None
                 text = text.decode("latin-1") if isinstance(text, bytes) else text
+                if text == "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD":
+                    it.emit_named("data.judged", f"os.environ[{text!r}]", node, "weights_only is off everywhere")
                 if text in it.policy.preload:
                     it.emit_named("environment.preload", f"os.environ[{text!r}]", node)
+
+
+FLAGS = frozenset({"allow_pickle", "weights_only", "safe_mode", "trusted", "Loader", "typ", "sanitize"})
+"""The keywords that make a loader unsafe."""
+
+_DEFAULTS = (".__defaults__", ".__kwdefaults__")
+
+
+def judge_flags(it: Interpreter, function: Value, request: Call) -> None:
+    """``functools.partial(numpy.load, allow_pickle=True)``: judged where the flag is given."""
+    for option in each(function):
+        if isinstance(option, Ref) and not FLAGS.isdisjoint(request.kwargs):
+            judge_call(it, option, request)
+
+
+def judge_defaults(it: Interpreter, path: str, node: ast.AST) -> None:
+    """``torch.load.__kwdefaults__["weights_only"] = False``: what a loader takes as given is changed."""
+    if path.endswith(_DEFAULTS):
+        rule = it.policy.match(path.rpartition(".")[0])
+        if rule is not None and rule.id == "data.judged":
+            it.emit(rule, path, node, (), "its defaults are replaced")
 
 
 def _may_be_true(value: Value) -> bool:
@@ -227,6 +258,16 @@ def _remote_code(it: Interpreter, path: str, request: Call) -> str | None:
 def _text(it: Interpreter, path: str, request: Call) -> str | None:
     """A literal was read as code already; what else may be text is not known before it runs."""
     given = [*request.args[:1], *request.kwargs.values()][:1]
+    if path.startswith("numexpr."):  # it reads the text itself, unless it is told not to
+        sanitize = request.kwargs.get("sanitize")
+        return "sanitize is off" if sanitize is not None and _may_be_false(sanitize) else None
+    if path.endswith(".lambdify"):  # symbols and expressions are what it is for; names in text take text
+        if not (len(request.args) > 1 and any(True for _ in texts(request.args[0]))):
+            return None
+        given = request.args[1:2]
+    if path.endswith(".make_parser"):
+        given = [item for value in given for item in (value.items if isinstance(value, Seq) else [value])]
+        given = given or [Const(None)]
     known = all(isinstance(option, Const) for value in given for option in each(value))
     return None if known and given else "runs the text that it is given"
 

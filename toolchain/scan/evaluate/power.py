@@ -33,7 +33,12 @@ def powerful(it: Interpreter, value: Value, depth: int = 2) -> bool:
             continue
         if kind is Ref:
             path = option.path  # type: ignore[attr-defined]  # narrowed by kind, for speed
-            if path in it.policy.carried or it.policy.match(path) is not None or path in _LOOKING_UP:
+            if (
+                path.endswith("()")
+                or path in it.policy.carried
+                or it.policy.match(path) is not None
+                or path in _LOOKING_UP
+            ):
                 return True
         elif kind in _DOORS:
             return True

@@ -9,7 +9,7 @@ from toolchain.scan.evaluate.dynamic import dynamic_attribute
 from toolchain.scan.evaluate.folding import NotKnown, concrete, fold
 from toolchain.scan.evaluate.frames import MAYBE_UNBOUND
 from toolchain.scan.evaluate.interpreter import Interpreter
-from toolchain.scan.evaluate.judge import judge_environment
+from toolchain.scan.evaluate.judge import judge_defaults, judge_environment
 from toolchain.scan.evaluate.modules import import_module
 from toolchain.scan.evaluate.objects import class_attribute
 from toolchain.scan.evaluate.power import powerful
@@ -132,6 +132,8 @@ def _of_ref(it: Interpreter, value: Ref, key: Value, node: ast.AST) -> Value:
             it.emit(it.policy.rules["introspection.builtins"], "builtins.?", node, value.trail)
             return it.ref("builtins.?", value.trail)
         return it.attribute(it.ref("builtins", value.trail), text, node)
+    if value.path == "importlib.metadata.entry_points()":
+        return value if text is not None else it.ref(f"{value.path}[]", value.trail)
     if value.path == "builtins.object.__subclasses__()":
         return Dunder("class", value.trail)
     return UNKNOWN
@@ -185,6 +187,8 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
     for option in each(_real(it, target)):
         if isinstance(option, (Unknown, Ref)):
             lose_all(it, value)
+            if isinstance(option, Ref):
+                judge_defaults(it, option.path, node)
         elif isinstance(option, Map):
             _set_in_map(option, key, value)
         elif isinstance(option, FrameDict) and isinstance(key, Const) and isinstance(key.value, str):

@@ -139,6 +139,7 @@ class Function(Value):
     """What calls that were not followed one by one have handed in, by parameter."""
     visiting: bool = False
     size: int = 0
+    loads: bool | None = None
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from toolchain.scan.evaluate.frames import Frame
 from toolchain.scan.evaluate.interpreter import Call, Interpreter, Model
+from toolchain.scan.evaluate.judge import judge_flags
 from toolchain.scan.evaluate.objects import shared_instance
 from toolchain.scan.evaluate.values import (
     RECEIVER,
@@ -56,6 +57,7 @@ def of_partial(it: Interpreter, request: Call) -> Value:
     if not request.args:
         return UNKNOWN
     call_back(it, request.args[0], request)
+    judge_flags(it, request.args[0], Call(request.args[1:], request.kwargs, request.node))
     return Partial(request.args[0], request.args[1:], dict(request.kwargs))
 
 
