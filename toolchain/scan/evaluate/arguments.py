@@ -124,27 +124,26 @@ def _default(it: Interpreter, function: Function, parameter: ast.arg, *, lenient
         kind = it.force(kind) if kind is not None else kind
         if isinstance(kind, Class):
             options.append(shared_instance(kind))
-    made = _instance_from_outside(it, declared, function) if declared is not None else None
-    if made is not None:
-        options.append(made)
+    if getattr(declared, "attr", getattr(declared, "id", "")).endswith("EventLoop"):
+        options += _event_loop(it, declared, function)
     return join([*options, UNKNOWN]) if options else UNKNOWN
 
 
-def _instance_from_outside(it: Interpreter, declared: ast.expr, function: Function) -> Value | None:
+def _event_loop(it: Interpreter, declared: ast.expr | None, function: Function) -> list[Value]:
     """What ``loop: asyncio.AbstractEventLoop`` says of a parameter."""
-    name = ast.unparse(declared) if isinstance(declared, (ast.Attribute, ast.Name)) else ""
-    root, _, rest = name.partition(".")
-    module = function.frame.module.get_ever(root) if name.endswith("EventLoop") else None
-    if not isinstance(module, Ref):
-        return None
-    return it.ref(f"{module.path}.{rest}()" if rest else f"{module.path}()", module.trail)
+    root = declared.value if isinstance(declared, ast.Attribute) else declared
+    found = function.frame.module.get_ever(root.id) if isinstance(root, ast.Name) else None
+    path = (
+        f"{found.path}.{declared.attr}" if isinstance(declared, ast.Attribute) and isinstance(found, Ref) else ""
+    )
+    return [it.ref(f"{path or found.path}()", found.trail)] if isinstance(found, Ref) else []
 
 
 def sets_flag(function: Function, values: tuple[Value, ...], keywords: Iterable[str]) -> bool:
     """Whether a call may decide how a loader inside of the function is called."""
     if not FLAGS.isdisjoint(keywords):
         return True
-    if not any(isinstance(value, Const) and type(value.value) is bool for value in values):
+    if not any(type(value) is Const and type(value.value) is bool for value in values):
         return False
     if function.loads is None:
         function.loads = any(

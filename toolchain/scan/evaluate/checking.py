@@ -14,10 +14,10 @@ _REBOUND = re.compile(
 
 
 def is_for_checkers(package: Package, test: Value) -> bool:
-    """Whether a condition is ``typing.TYPE_CHECKING``, which no file of the tree sets."""
+    """Whether a condition is ``typing.TYPE_CHECKING``, which no file of a small tree sets."""
     if not isinstance(test, Ref) or test.path not in {"typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING"}:
         return False
-    return not package.mentions(_REBOUND)
+    return package.large or not package.mentions(_REBOUND)
 
 
 def names_at_run_time(module: Module) -> frozenset[str]:

@@ -91,7 +91,7 @@ def introspect(it: Interpreter, name: str, node: ast.AST, trail: tuple[str, ...]
         path = f"?.{name}"
         it.emit(it.policy.rules["introspection.builtins"], path, node, trail)
         return it.ref("builtins", (f"line {line_of(node)}: {path}",))
-    if name == "f_globals":
+    if name == "f_globals" and _spells(node, "tb_frame", "f_back", "frame", "gi_frame"):
         _judge_frame(it, name, node)
     if name in {"__globals__", "f_globals", "func_globals", "f_locals"}:
         return Dunder("globals", (f"line {line_of(node)}: .{name}",))
@@ -124,7 +124,7 @@ def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST
     kind = value.kind
     if kind == "own-frame" and name in {"f_globals", "f_locals"}:
         return FrameDict(it.frame.module if name == "f_globals" else it.frame)
-    if kind == "caller" and name == "f_locals":
+    if kind in {"caller", "frame"} and (name == "f_globals" or (name == "f_locals" and _spells(node, "f_back"))):
         _judge_frame(it, name, node)
     if name == "__subclasses__" and kind in {"base", "mro[]", "class-of-class"}:
         found = it.ref(
@@ -150,6 +150,11 @@ def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST
     if kind == "function" and name == "__globals__":
         return Dunder("globals", (*value.trail, f"line {line_of(node)}: .__globals__"))
     return introspect(it, name, node) if name in INTROSPECTION else UNKNOWN
+
+
+def _spells(node: ast.AST, *before: str) -> bool:
+    """Whether an attribute is taken right from one of these attributes, as ``x.f_back.f_locals``."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr in before
 
 
 def _judge_frame(it: Interpreter, name: str, node: ast.AST) -> None:

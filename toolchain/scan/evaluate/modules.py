@@ -32,16 +32,18 @@ def import_statement(it: Interpreter, node: ast.Import) -> None:
     """``import a.b as c``."""
     for alias in node.names:
         bound = alias.asname or alias.name.partition(".")[0]
-        value = import_module(it, alias.name, node, silent=_is_silent(it, bound))
+        value = import_module(it, alias.name, node, bound=bound)
         if alias.asname is None:
             root = alias.name.partition(".")[0]
             value = value if root == alias.name else _top(it, root, node)
         it.frame.set(bound, value)
 
 
-def _is_silent(it: Interpreter, bound: str) -> bool:
+def _is_silent(it: Interpreter, found: Ref, bound: str) -> bool:
     """Whether an import that only type checkers see binds a name that stands in annotations only."""
-    return it.for_checkers and bound not in names_at_run_time(it.module)
+    if not it.for_checkers or it.policy.match(found.path) is None:
+        return False
+    return bound not in names_at_run_time(it.module)
 
 
 def _top(it: Interpreter, root: str, node: ast.AST) -> Value:
@@ -51,14 +53,14 @@ def _top(it: Interpreter, root: str, node: ast.AST) -> Value:
     return it.ref(root, (f"line {_line(node)}: import {root}",))
 
 
-def import_module(it: Interpreter, name: str, node: ast.AST, *, silent: bool = False) -> Value:
+def import_module(it: Interpreter, name: str, node: ast.AST, *, bound: str = "") -> Value:
     """The module of an absolute name, by whatever means it is imported."""
     own = it.package.resolve(name)
     if own is not None:
         return OwnModule(own)
     it.policy.know_module(name)
     found = it.ref(name, (f"line {_line(node)}: import {name}",))
-    return found if silent else it.mention(found, node)
+    return found if bound and _is_silent(it, found, bound) else it.mention(found, node)
 
 
 def import_from(it: Interpreter, node: ast.ImportFrom) -> None:
@@ -73,9 +75,9 @@ def import_from(it: Interpreter, node: ast.ImportFrom) -> None:
         elif name:
             it.policy.know_module(name)
             path = f"line {_line(node)}: from {name} import {alias.name}"
-            value = it.ref(f"{name}.{alias.name}", (path,))
-            if not _is_silent(it, alias.asname or alias.name):
-                it.mention(value, node)
+            found = it.ref(f"{name}.{alias.name}", (path,))
+            silent = _is_silent(it, found, alias.asname or alias.name)
+            value = found if silent else it.mention(found, node)
         else:
             value = UNKNOWN
         it.frame.set(alias.asname or alias.name, value)
