@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from toolchain.core.errors import PluginFault, UsageFault
@@ -57,6 +58,7 @@ def write_whole(file: Path, data: bytes) -> None:
         partial.write_bytes(data)
         partial.replace(file)
     except OSError as reason:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # in a folder that may not be searched there is none
+            partial.unlink(missing_ok=True)
         remedy = "check the folder's permissions and the free space"
         raise UsageFault(f"cannot be written: {reason.strerror}", where=str(file), remedy=remedy) from None

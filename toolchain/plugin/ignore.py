@@ -7,6 +7,7 @@ the author's file may take back with ``!pattern``.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -58,8 +59,9 @@ class IgnoreRules:
     def ignores_folder(self, name: str) -> bool:
         """Whether nothing below the folder ``name`` (relative, with ``/``) belongs to the plugin."""
         last = PurePosixPath(name).name
-        # A folder with pyvenv.cfg is a virtual environment whatever it is called (PEP 405).
-        if last in _NEVER_FOLDERS or (self._root / name / "pyvenv.cfg").exists():
+        # A folder with pyvenv.cfg is a virtual environment whatever it is called (PEP 405). Path.exists raises for
+        # a folder that may not be searched, which is for the reader of the folder to tell.
+        if last in _NEVER_FOLDERS or os.path.exists(self._root / name / "pyvenv.cfg"):  # noqa: PTH110
             return True
         own = self._judged(f"{name}/")
         if own is not None:
@@ -88,7 +90,7 @@ def is_secret(last: str) -> bool:
 
 
 def _own_rules(root: Path) -> GitIgnoreSpec | None:
-    if not (root / FILENAME).exists():
+    if not os.path.exists(root / FILENAME):  # noqa: PTH110 - as above
         return None
     from pathspec import GitIgnoreSpec
 

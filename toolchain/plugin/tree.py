@@ -63,8 +63,8 @@ def read_tree(folder: Path) -> PluginTree:
     everywhere and what is over the platform's limits become findings. Raises ``UsageFault`` when ``folder`` is no
     folder.
     """
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises where a folder above may not be searched
+        what = "is a file" if os.path.isfile(folder) else "does not exist"  # noqa: PTH113
         raise UsageFault(
             f"the plugin folder {what}",
             where=_shown(folder),
@@ -81,6 +81,8 @@ def read_tree(folder: Path) -> PluginTree:
             status = path.lstat()
         except FileNotFoundError:
             continue  # an editor's or a test's own file that is gone again
+        except PermissionError as reason:
+            raise _unreadable(reason) from None
         if not name.isprintable() or "\\" in name:
             findings.append(_strange_name(name))
         elif unicodedata.normalize("NFC", name) != name:
@@ -97,20 +99,24 @@ def read_tree(folder: Path) -> PluginTree:
 
 def _walk(root: Path, rules: IgnoreRules) -> Iterator[tuple[str, Path]]:
     def refuse(reason: OSError) -> None:
-        raise PluginFault(
-            f"a folder of the plugin cannot be read: {reason.strerror}",
-            where=_shown(reason.filename),
-            remedy="check its permissions",
-        )
+        raise _unreadable(reason)
 
     for folder, names, files in os.walk(root, onerror=refuse):
         inside = Path(folder).relative_to(root)
         names[:] = sorted(name for name in names if not rules.ignores_folder((inside / name).as_posix()))
-        links = [name for name in names if Path(folder, name).is_symlink()]
+        links = [name for name in names if os.path.islink(Path(folder, name))]  # noqa: PTH114 - raises nothing
         for name in [*files, *links]:
             path = inside / name
             if not rules.ignores_file(path.as_posix()):
                 yield path.as_posix(), root / path
+
+
+def _unreadable(reason: OSError) -> PluginFault:
+    return PluginFault(
+        f"the plugin cannot be read here: {reason.strerror}",
+        where=_shown(reason.filename),
+        remedy="check its permissions, or name it in .mixpeekignore if it is no part of the plugin",
+    )
 
 
 def _strange_name(name: str) -> Finding:

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolchain.scan.collection import Scanned, plugins_in, strays_in
+    from toolchain.scan.collection import Scanned, plugins_in, require_code, strays_in
     from toolchain.scan.model import Item, Limits, ScanFinding, ScanOptions, ScanResult
     from toolchain.scan.scanner import scan
 
@@ -16,11 +16,13 @@ __all__ = [
     "ScanResult",
     "Scanned",
     "plugins_in",
+    "require_code",
     "scan",
     "strays_in",
 ]
 
-_PLACES = {"Scanned": "collection", "plugins_in": "collection", "strays_in": "collection", "scan": "scanner"}
+_COLLECTION = ("Scanned", "plugins_in", "require_code", "strays_in")
+_PLACES = {**dict.fromkeys(_COLLECTION, "collection"), "scan": "scanner"}
 
 
 def __getattr__(name: str) -> Any:

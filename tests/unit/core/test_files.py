@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from toolchain.core.errors import PluginFault
-from toolchain.core.files import read_regular
+from tests.support.permissions import permissions_bind
+from toolchain.core.errors import PluginFault, UsageFault
+from toolchain.core.files import read_regular, write_whole
 
 
 def test_a_plain_file(tmp_path):
@@ -39,3 +40,9 @@ def test_too_large(tmp_path):
 def test_absent(tmp_path):
     with pytest.raises(PluginFault, match="cannot be read"):
         read_regular(tmp_path, "file", limit=4)
+
+
+def test_a_folder_that_may_not_be_searched_takes_no_file(tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o600)
+    with permissions_bind(), pytest.raises(UsageFault, match="cannot be written: Permission denied"):
+        write_whole(tmp_path / "locked" / "report.txt", b"1")

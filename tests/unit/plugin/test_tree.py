@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.support.permissions import permissions_bind
 from toolchain.core.errors import PluginFault, UsageFault
 from toolchain.plugin import tree as module
 from toolchain.plugin.tree import read_tree
@@ -137,3 +138,12 @@ def test_a_file_that_vanishes_while_the_folder_is_listed_is_not_there(tmp_path, 
 
     monkeypatch.setattr(module.IgnoreRules, "ignores_file", ask)
     assert names(tmp_path) == ["b.py"]
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o600])
+def test_a_folder_that_may_not_be_read_is_named(mode, tmp_path):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked" / "a.py").touch()
+    (tmp_path / "locked").chmod(mode)
+    with permissions_bind(), pytest.raises(PluginFault, match=r"locked.*: the plugin cannot be read here"):
+        read_tree(tmp_path)

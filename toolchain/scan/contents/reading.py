@@ -19,13 +19,13 @@ def read_contents(target: Path, reading: Reading) -> Iterator[Entry]:
 
     Raises ``UsageFault`` when there is nothing to read at ``target``.
     """
-    if target.is_dir():
+    if os.path.isdir(target):  # noqa: PTH112 - Path's raise where a folder above may not be searched
         entries = _folder(target, reading)
-    elif target.is_file():
+    elif os.path.isfile(target):  # noqa: PTH113
         entries = _file(target.resolve(), reading)
     else:
         raise UsageFault(
-            "neither a folder nor a file" if target.exists() else "nothing to scan here",
+            "neither a folder nor a file" if os.path.lexists(target) else "nothing to scan here",
             where=str(target),
             remedy="pass a plugin's folder, its archive, or a folder of plugins",
         )

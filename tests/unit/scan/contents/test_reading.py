@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.archives import gzip_bomb, nested_zip, tar_of, tarred, zip_bomb, zipped
+from tests.support.permissions import permissions_bind
 from toolchain.core.errors import UsageFault
-from toolchain.scan import Limits
+from toolchain.scan import Limits, plugins_in
 from toolchain.scan.contents import Reading, read_contents
 from toolchain.scan.contents.left_out import LeftOut
 
@@ -234,3 +235,12 @@ class TestArchives:
     def test_a_zip_behind_an_image_is_opened(self, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40) + zipped({"__main__.py": b"1"}))
         assert read(tmp_path)[0]["a.png!/__main__.py"] == b"1"
+
+    @pytest.mark.parametrize("mode", [0o000, 0o600])
+    def test_a_folder_that_may_not_be_read_is_a_problem(self, mode: int, tmp_path: Path) -> None:
+        (tmp_path / "locked").mkdir()
+        (tmp_path / "locked" / "a.py").touch()
+        (tmp_path / "locked").chmod(mode)
+        with permissions_bind():
+            assert plugins_in(tmp_path) == ()
+            assert read(tmp_path)[1] == {"file.unreadable"}
