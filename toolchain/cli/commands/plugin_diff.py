@@ -9,7 +9,7 @@ import click
 
 from toolchain.cli.output import Result, finish
 from toolchain.core.errors import ExitCode
-from toolchain.scan import ScanFinding, ScanOptions, scan
+from toolchain.scan import ScanFinding, ScanOptions, ScanResult, require_code, scan
 from toolchain.scan.difference import Difference, compare
 
 
@@ -27,12 +27,18 @@ def command(old: Path, new: Path, *, strict: bool, as_json: bool) -> None:
     Exit status: 0 nothing forbidden was added, 1 something was, 2 wrong usage, 3 could not tell.
     """
     options = ScanOptions(strict=strict)
-    difference = compare(scan(old, options), scan(new, options))
+    difference = compare(_scanned(old, options), _scanned(new, options))
     code = ExitCode.PLUGIN_AT_FAULT if difference.more_dangerous else ExitCode.PASSED
     added = tuple(finding.as_finding() for finding in difference.findings_added)
     finish(
         Result("plugin diff", code, "\n".join(_lines(difference)), difference.to_json(), added), as_json=as_json
     )
+
+
+def _scanned(target: Path, options: ScanOptions) -> ScanResult:
+    result = scan(target, options)
+    require_code(target, result)
+    return result
 
 
 def _lines(difference: Difference) -> Iterator[str]:

@@ -17,7 +17,7 @@ from toolchain.core.files import write_whole
 from toolchain.core.findings import Finding, ordered
 from toolchain.core.places import state_dir
 from toolchain.core.sealed import SealedPlace
-from toolchain.scan import Scanned, ScanOptions, ScanResult, plugins_in, scan, strays_in
+from toolchain.scan import Scanned, ScanOptions, ScanResult, plugins_in, require_code, scan, strays_in
 from toolchain.scan.model import FailOn
 
 _FORMATS = ("text", "json", "sarif", "html")
@@ -141,6 +141,7 @@ def _scan_all(target: Path, options: ScanOptions, acceptance: _Acceptance | None
 
 def _scan_one(path: Path, options: ScanOptions, acceptance: _Acceptance | None) -> ScanResult:
     result = scan(path, options)
+    require_code(path, result)
     if acceptance is None:
         return result
     from toolchain.scan.baseline import SignOff, write_baseline
