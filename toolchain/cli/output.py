@@ -6,6 +6,7 @@ The envelope is documented by ``toolchain/cli/output.schema.json``; the tests ho
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -26,6 +27,12 @@ VERDICTS = {
 }
 
 
+class OutputUnwritable(MixpeekError):
+    """The standard output takes no more: whoever reads it has not got the whole result."""
+
+    id = "output-unwritable"
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command found out: ``data`` for programs, ``text`` for people.
@@ -42,11 +49,11 @@ class Result:
 
 
 def finish(result: Result, *, as_json: bool) -> NoReturn:
-    """Print the result and end the command with its exit code."""
+    """Print the result and end the command with its exit code; raises ``OutputUnwritable``."""
     if as_json:
         _print_json(_envelope(result.command, result.exit_code, result.data, result.findings, None))
     elif result.text:
-        click.echo(result.text if result.styled else printable(result.text))
+        _print(f"{result.text if result.styled else printable(result.text)}\n")
     raise click.exceptions.Exit(int(result.exit_code))
 
 
@@ -54,8 +61,11 @@ def report_error(command: str, failure: MixpeekError, *, as_json: bool) -> ExitC
     """Print an error in the same envelope, or as lines on stderr; returns the exit code to leave with."""
     code = failure.exit_code
     details = {"id": failure.id, "message": failure.message, "where": failure.where, "remedy": failure.remedy}
-    if as_json:
-        _print_json(_envelope(command, code, {}, (), details))
+    if as_json and sys.stdout is not None:  # None: it took no result, so it takes no error
+        try:
+            _print_json(_envelope(command, code, {}, (), details))
+        except OutputUnwritable as unwritable:
+            return report_error(command, unwritable, as_json=False)
     else:
         click.echo(printable(f"error: {failure}"), err=True)
     return code
@@ -82,4 +92,18 @@ def _envelope(
 def _print_json(value: Mapping[str, Any]) -> None:
     # A lone surrogate, which a plugin may put into a name, has no UTF-8; as \udXXX it is JSON all the same.
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+    _print(text.encode("utf-8", "backslashreplace"))
+
+
+def _print(text: str | bytes) -> None:
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as reason:
+        sys.stdout = None  # Python would try once more at its end, with a traceback
+        raise OutputUnwritable(
+            f"the result cannot be written: {reason.strerror}",
+            where="standard output",
+            remedy="free some space, or send it elsewhere",
+        ) from None

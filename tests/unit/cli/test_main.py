@@ -5,6 +5,7 @@ import json
 import pkgutil
 import warnings
 from importlib.resources import files
+from pathlib import Path
 
 import click
 import jsonschema
@@ -160,3 +161,41 @@ def test_a_lone_surrogate_is_valid_json(capsys):
     with pytest.raises(click.exceptions.Exit):
         finish(Result("plugin test", ExitCode.PASSED, "", {"name": "\ud800"}), as_json=True)
     assert json.loads(capsys.readouterr().out)["data"]["name"] == "\ud800"
+
+
+@pytest.mark.parametrize("arguments", [["fill"], ["fill", "--json"], ["plugin", "tset", "--json"]])
+def test_a_result_that_cannot_be_written_is_could_not_tell(monkeypatch, capsys, arguments):
+    @click.command("fill")
+    @click.option("--json", "as_json", is_flag=True)
+    def fill(*, as_json):
+        finish(Result("fill", ExitCode.PASSED, "text"), as_json=as_json)
+
+    if arguments[0] == "fill":
+        monkeypatch.setattr(LazyGroup, "get_command", lambda *_: fill)
+    full = Path("/dev/full").open("w")  # noqa: SIM115 - closing it would try to write
+    monkeypatch.setattr("sys.stdout", full)
+    assert run(arguments) == ExitCode.COULD_NOT_TELL
+    assert capsys.readouterr().err.startswith(
+        "error: standard output: the result cannot be written: No space left"
+    )
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
+
+
+@pytest.mark.parametrize(
+    "names", [(), ("notes.txt",), ("data.json", "sub/more.txt")], ids=["nothing", "a text", "data"]
+)
+def test_a_folder_without_anything_of_a_plugin_does_not_pass(tmp_path, capsys, names):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("[1]")
+    for arguments in (["scan", str(tmp_path)], ["diff", str(tmp_path), str(tmp_path)]):
+        assert run(["plugin", *arguments]) == ExitCode.USAGE
+        assert "nothing here looks like a plugin" in capsys.readouterr().err
+
+
+def test_one_file_of_text_is_no_plugin_and_one_of_code_is_scanned(tmp_path):
+    (tmp_path / "hostname").write_text("host\n")
+    (tmp_path / "a.py").touch()
+    assert run(["plugin", "scan", str(tmp_path / "hostname")]) == ExitCode.USAGE
+    assert run(["plugin", "scan", str(tmp_path / "a.py")]) == ExitCode.PASSED
