@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.plugins import NAME, make_plugin
+from toolchain.cli.main import run
 from toolchain.core.errors import UsageFault
 from toolchain.core.reporter import SilentReporter
 from toolchain.plugin import tree
@@ -95,3 +98,12 @@ def test_a_folder_that_cannot_be_written(plugin, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageFault, match="--output"):
         pack(plugin, output=tmp_path / "file" / "dist")
+
+
+def test_the_command_refuses_the_api_key_in_use(plugin, capsys, monkeypatch):
+    monkeypatch.setenv("MIXPEEK_API_KEY", "sk_live_123")
+    plugin.write("note.txt", "sk_live_123\n")
+    assert run(["plugin", "pack", "--path", str(plugin.root), "--json"]) == 1
+    envelope = json.loads(capsys.readouterr().out)
+    assert [finding["rule"] for finding in envelope["findings"]] == ["pack.api-key"]
+    assert envelope["data"] == {"archive": None}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from toolchain.cli.output import Result, finish
+from toolchain.cli.platform import call_of
 from toolchain.cli.rendering import render_findings
 from toolchain.cli.talk import reporter
 from toolchain.core.errors import ExitCode
@@ -30,13 +32,15 @@ from toolchain.publish.packing import PackedPlugin, PackOrder, PackOutcome, pack
     help="The archive's format.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(path: Path, output: Path | None, form: Format, *, as_json: bool) -> None:
+@click.pass_context
+def command(context: click.Context, path: Path, output: Path | None, form: Format, *, as_json: bool) -> None:
     """Pack a plugin into its archive, the same bytes wherever it is packed.
 
     Version control, environments, caches and secrets are left out, and what .mixpeekignore names. Nothing of the
     plugin is run.
     """
-    outcome = pack_plugin(PackOrder(path, output, form), reporter(as_json=as_json))
+    secret = call_of(context, None, os.environ).settings.get("api_key")
+    outcome = pack_plugin(PackOrder(path, output, form, secret), reporter(as_json=as_json))
     finish(_result(outcome), as_json=as_json)
 
 
