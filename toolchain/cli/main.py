@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import Any
@@ -149,10 +150,21 @@ def _command_name(arguments: Sequence[str]) -> str:
     words: list[str] = []
     group: click.Command | None = cli
     for argument in arguments:
-        if isinstance(group, LazyGroup) and argument in group._table:  # noqa: SLF001 - our own class, above
+        if isinstance(group, click.Group) and (found := _member(group, argument)) is not None:
             words.append(argument)
-            group = plugin if argument == "plugin" else None
+            group = found
     return " ".join(words) or "mixpeek"
+
+
+def _member(group: click.Group, name: str) -> click.Command | None:
+    """A group's command. One whose module cannot be imported, which may be what is reported, holds no others."""
+    if isinstance(group, LazyGroup):
+        if name not in group._table:  # noqa: SLF001 - our own class, above
+            return None
+        with suppress(Exception):
+            return group.get_command(click.Context(group), name)
+        return click.Command(name)
+    return group.commands.get(name)
 
 
 def _usage_fault(refusal: click.ClickException) -> UsageFault:
