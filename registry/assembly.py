@@ -17,7 +17,7 @@ from registry.releases.steps import Verifier
 from registry.releases.worker import Bench, Worker
 from registry.running.collector import Buckets, Collector
 from registry.running.deployer import Deployer
-from registry.settings import RegistrySettings
+from registry.settings import RegistrySettings, make_folder
 from registry.storage import FileStorage, Storage
 from toolchain.core.errors import UsageFault
 
@@ -41,9 +41,10 @@ class Registry:
 def open_registry(settings: RegistrySettings) -> Iterator[Registry]:
     """A context with a registry whose database is migrated; its worker is not started.
 
-    Raises ``UsageFault`` when another server holds the same data folder, or for a storage URL that is none.
+    Raises ``UsageFault`` when another server holds the same data folder or it cannot be written, and for URLs of
+    storage or database that are none; a ``Refusal`` with 503 for a database that does not answer.
     """
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(settings.data)
     with _alone(settings.data):
         scratch = _emptied(settings.data / "scratch")
         database = Database(settings.database)
@@ -92,7 +93,11 @@ def _emptied(scratch: Path) -> Path:
 @contextmanager
 def _alone(data: Path) -> Iterator[None]:
     """Hold the data folder: two servers over one would each think that the other's uploads are leftovers."""
-    handle = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        handle = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as reason:
+        message = f"the data folder cannot be written: {reason.strerror}"
+        raise UsageFault(message, where=str(data), remedy="name a folder that you may write with --data") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolchain.core.containers import ContainerEngine, connect
+from toolchain.core.errors import UsageFault
 
 MEBIBYTE = 1 << 20
 
@@ -29,6 +31,18 @@ class Limits:
     burst: int = 120
     confirm_wait_seconds: float = 8.0
     confirm_attempts: int = 5
+
+
+def make_folder(folder: Path) -> None:
+    """Make the data folder, for its owner alone. Raises ``UsageFault`` when nothing can be written there."""
+    remedy = "name a folder that you may write with --data"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as reason:
+        message = f"the data folder cannot be made: {reason.strerror}"
+        raise UsageFault(message, where=str(folder), remedy=remedy) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageFault("the data folder cannot be written", where=str(folder), remedy=remedy)
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from registry.errors import unavailable
+from toolchain.core.errors import UsageFault
 
 _WAIT_SECONDS = 10
+_CONNECTING = {"connect_timeout": str(_WAIT_SECONDS)}
 
 
 class Database:
@@ -22,13 +25,15 @@ class Database:
 
     ``read`` and ``write`` are contexts with a session. ``write`` commits on leaving and takes SQLite's write lock
     at its begin: a transaction that only finds out later that it must wait would fail instead. A database that
-    does not answer raises a ``Refusal`` with 503.
+    does not answer raises a ``Refusal`` with 503, a URL that is none ``UsageFault``.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.embedded = url.startswith("sqlite")
-        self.engine = _engine(url, embedded=self.embedded)
+        parts = _parts(url)
+        self.embedded = parts.drivername == "sqlite"
+        self.file = Path(parts.database) if self.embedded and parts.database else None
+        self.engine = _engine(parts, embedded=self.embedded)
         self._read = sessionmaker(self.engine, expire_on_commit=False)
         writing = self.engine.execution_options(begin="BEGIN IMMEDIATE") if self.embedded else self.engine
         self._write = sessionmaker(writing, expire_on_commit=False)
@@ -36,13 +41,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one moment; nothing of it is kept."""
-        with _explained(), self._read() as session:
+        with explained(), self._read() as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are kept when the block ends well, all of them or none."""
-        with _explained(), self._write.begin() as session:
+        with explained(), self._write.begin() as session:
             yield session
 
     def close(self) -> None:
@@ -50,8 +55,24 @@ class Database:
         self.engine.dispose()
 
 
+_KINDS = ("sqlite", "postgresql+psycopg")
+
+
+def _parts(url: str) -> URL:
+    remedy = "write postgresql+psycopg://USER@HOST/NAME, or leave --database out for SQLite in the folder"
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        raise UsageFault("this is no database URL", where="--database", remedy=remedy) from None
+    if parts.drivername not in _KINDS:
+        message = f"a registry is kept in {' or '.join(_KINDS)}, not in {parts.drivername}"
+        raise UsageFault(message, where=parts.render_as_string(hide_password=True), remedy=remedy)
+    return parts
+
+
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Raise a ``Refusal`` with 503 for a database that does not answer."""
     try:
         yield
     except (OperationalError, PoolTimeout) as reason:
@@ -62,9 +83,10 @@ def _explained() -> Iterator[None]:
         raise unavailable("the registry's database hung up; nothing was changed, call again") from reason
 
 
-def _engine(url: str, *, embedded: bool) -> Engine:
+def _engine(url: URL, *, embedded: bool) -> Engine:
     if not embedded:
-        return create_engine(url, pool_size=12, max_overflow=8, pool_timeout=_WAIT_SECONDS, pool_pre_ping=True)
+        patient = url if "connect_timeout" in url.query else url.update_query_dict(_CONNECTING)
+        return create_engine(patient, pool_size=12, max_overflow=8, pool_timeout=_WAIT_SECONDS, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

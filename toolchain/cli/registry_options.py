@@ -53,20 +53,42 @@ def require_extra() -> None:
 
 
 @contextmanager
-def opened_database(data: Path, database: str | None) -> Iterator[Database]:
-    """A context with the registry's database, migrated."""
-    require_extra()
-    from registry.database import Database, migrate
-    from registry.errors import Refusal
-    from registry.settings import RegistrySettings
+def opened_database(data: Path, database: str | None, *, make: bool = False) -> Iterator[Database]:
+    """A context with the registry's database, migrated; ``make`` begins a registry where there is none.
 
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    Raises ``UsageFault`` for a folder or URL that cannot be one or, without ``make``, holds no registry, and
+    ``DatabaseUnavailable``.
+    """
+    require_extra()
+    from registry.database import Database, is_migrated, migrate
+    from registry.settings import RegistrySettings, make_folder
+
+    if make:
+        make_folder(data)
     opened = Database(RegistrySettings(data, "", database).database)
+    with database_explained():
+        try:
+            if not make and not is_migrated(opened):
+                remedy = "correct --data or --database; `mixpeek registry key create` and `serve` begin a registry"
+                raise UsageFault(
+                    "there is no registry", where="--database" if database else str(data), remedy=remedy
+                )
+            migrate(opened)
+            yield opened
+        finally:
+            opened.close()
+
+
+@contextmanager
+def database_explained() -> Iterator[None]:
+    """Raise ``DatabaseUnavailable`` for a database that does not answer, with the driver's first line."""
+    from registry.errors import Refusal
+
     try:
-        migrate(opened)
-        yield opened
+        yield
     except Refusal as refusal:
+        driver = getattr(refusal.__cause__, "orig", None)
+        told = next(iter(str(driver).strip().splitlines()), "") if driver is not None else ""
+        message = f"the database does not answer: {told}" if told else refusal.message
         remedy = "start the database, or correct --database; nothing was changed"
-        raise DatabaseUnavailable(refusal.message, where="the registry's database", remedy=remedy) from None
-    finally:
-        opened.close()
+        raise DatabaseUnavailable(message, where="the registry's database", remedy=remedy) from None

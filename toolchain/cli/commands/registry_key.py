@@ -31,7 +31,7 @@ def create(
     label: str, role: str, namespaces: tuple[str, ...], data: Path, database: str | None, *, as_json: bool
 ) -> None:
     """Make a key and show it, once: the registry keeps only its digest."""
-    with opened_database(data, database) as opened:
+    with opened_database(data, database, make=True) as opened:
         from registry.access import Keys, Role
 
         key_id, key = Keys(opened).create(label, Role(role), namespaces)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from toolchain.cli.output import Result, finish
-from toolchain.cli.registry_options import place_options, require_extra
-from toolchain.core.errors import ExitCode, UsageFault
+from toolchain.cli.registry_options import database_explained, place_options, require_extra
+from toolchain.core.errors import ExitCode
 
 
 @click.command("serve")
@@ -57,9 +58,6 @@ def serve_command(
     if trusted_keys is not None:
         count = len(public_keys(trusted_keys))
         click.echo(f"{count} trusted key{'' if count == 1 else 's'} in {trusted_keys}", err=True)
-    try:
+    with database_explained(), suppress(KeyboardInterrupt):  # Ctrl-C and SIGTERM are how it is meant to end
         serve(settings, host, port, lambda: click.echo(f"serving {data} at {address}", err=True))
-    except OSError as reason:
-        remedy = "choose another --port or --data"
-        raise UsageFault(f"cannot serve: {reason.strerror}", where=address, remedy=remedy) from None
     finish(Result("registry serve", ExitCode.PASSED, "stopped", {"address": address}), as_json=as_json)
