@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from images.faults import StoreUnavailable
+from toolchain.core.errors import SettingsFault
 
 _TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -31,8 +33,27 @@ def cache_directory() -> Path:
 
 
 def index_url() -> str | None:
-    """The one package index that the user named in ``MIXPEEK_INDEX_URL``; ``None`` is the public index."""
-    return os.environ.get("MIXPEEK_INDEX_URL") or None
+    """The one package index that the user named in ``MIXPEEK_INDEX_URL``; ``None`` is the public index.
+
+    Raises ``SettingsFault`` for what is no address of one: a resolver would take it for a folder, and say of every
+    package that it is not there.
+    """
+    address = os.environ.get("MIXPEEK_INDEX_URL") or None
+    if address is not None and not _is_web_address(address):
+        raise SettingsFault(
+            "not the address of a package index",
+            where="MIXPEEK_INDEX_URL",
+            remedy="set it to one like https://user:password@host/simple, or unset it",
+        )
+    return address
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not match
+        return False
 
 
 def network_variables() -> dict[str, str]:

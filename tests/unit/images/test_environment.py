@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from images.environment import cache_directory
+from images.environment import cache_directory, index_url
 from images.faults import StoreUnavailable
 from images.target import Target
-from toolchain.core.errors import EngineRefused
+from toolchain.core.errors import EngineRefused, ExitCode, SettingsFault
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,13 @@ def test_an_engine_on_another_machine_is_said_so():
     with pytest.raises(EngineRefused, match="s390x") as caught:
         Target("3.11.2", "2.36", "s390x").ranks  # noqa: B018 - the property is the call
     assert "DOCKER_HOST" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "address", ["foo", "index.test/simple", "ftp://index.test/", "https://", "http://[::1", "/srv"]
+)
+def test_what_is_no_address_of_an_index_is_the_settings_fault(monkeypatch, address):
+    monkeypatch.setenv("MIXPEEK_INDEX_URL", address)
+    with pytest.raises(SettingsFault, match="MIXPEEK_INDEX_URL: not the address") as caught:
+        index_url()
+    assert caught.value.exit_code == ExitCode.USAGE
