@@ -151,7 +151,7 @@ class _Assembly:
             return CheckResult("realtime", Status.ABSENT, "no realtime.py", Source.HOST, tuple(missing))
         result = self.result("realtime")
         findings = [*self._stage_findings("realtime"), *self._problems("realtime")]
-        detail = "not called"
+        detail = "not called" if self.stage("realtime") is None else "no answer"
         if result is not None:
             findings += check_realtime(result, self.values.get("features"))
             seconds = number(result.get("seconds"))

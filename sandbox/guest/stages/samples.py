@@ -65,8 +65,11 @@ def _execute(
     from engine.executors.local import LocalExecutor, StepProgress
 
     def listen(progress: StepProgress) -> None:
-        context.emit(f"step {progress.step}: {progress.rows_done} of {progress.rows_total} rows")
+        at = f"step {progress.step}: {progress.rows_done} of {progress.rows_total} rows"
+        is_last = progress.rows_done >= progress.rows_total and progress.place < progress.steps
+        context.emit(f"{at}, then the next step" if is_last else at)
 
+    context.emit("running the steps over the sample rows")
     run = LocalExecutor().run
     return problems.attempt(
         "samples.step", lambda: run(built["steps"], table, prepare=built.get("prepare"), progress=listen)

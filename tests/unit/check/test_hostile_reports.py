@@ -225,3 +225,9 @@ def test_a_report_of_our_own_in_a_message_stays_within_the_message(reading):
     shown = render_report(judged(reading, {**HONEST, "tests": tests}), verbose=True)
     assert "PASSED" not in shown.splitlines()
     assert shown.splitlines()[-1].startswith("FAILED")
+
+
+def test_a_realtime_handler_that_was_called_and_hung_is_not_called_uncalled(reading):
+    report = judged(reading, {**HONEST, "realtime": None}, ended="deadline")
+    (realtime,) = [check for check in report.checks if check.name == "realtime"]
+    assert realtime.detail == "no answer"
