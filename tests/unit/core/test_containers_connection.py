@@ -10,7 +10,7 @@ import docker
 import pytest
 
 from toolchain.core.containers import connection, dial
-from toolchain.core.containers.connection import connect
+from toolchain.core.containers.connection import connect, connect_running
 from toolchain.core.containers.contexts import Credentials, Endpoint
 from toolchain.core.containers.options import ConnectOptions
 from toolchain.core.containers.probe import Ping, State
@@ -56,6 +56,16 @@ def test_an_installed_engine_that_may_not_be_started_is_named(
     with pytest.raises(EngineUnavailable, match="dockerd is installed but was not started") as caught:
         connect(nothing)
     assert "mixpeek doctor --fix" in caught.value.remedy
+
+
+def test_an_engine_that_would_have_to_be_started_does_not_run(
+    nothing: ConnectOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = Program("docker", "dockerd", lambda *_: [], True, "dockerd")
+    monkeypatch.setattr(connection, "program_for", lambda kind, _: installed if kind == "docker" else None)
+    assert connect_running(replace(nothing, may_start=True)) is None
+    with pytest.raises(EngineUnavailable):
+        connect_running(with_variable(nothing, DOCKER_HOST="unix:///gone.sock"))
 
 
 @pytest.mark.parametrize("place", ["DOCKER_HOST", "the engine setting"])

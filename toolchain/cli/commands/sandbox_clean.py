@@ -8,8 +8,7 @@ import click
 
 from sandbox.leftovers import Leftover, remove_leftovers
 from toolchain.cli.output import Result, finish
-from toolchain.cli.talk import reporter
-from toolchain.core.containers import connect
+from toolchain.core.containers import connect_running
 from toolchain.core.errors import ExitCode
 from toolchain.core.findings import Finding, Severity
 
@@ -18,7 +17,11 @@ from toolchain.core.findings import Finding, Severity
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(*, as_json: bool) -> None:
     """Remove the containers that crashed runs on this machine left; those of living runs stay."""
-    with closing(connect(reporter=reporter(as_json=as_json))) as engine:
+    running = connect_running()
+    if running is None:
+        text = "no engine is running, so nothing of ours is: nothing to clean"
+        finish(Result("sandbox clean", ExitCode.PASSED, text, {"leftovers": []}), as_json=as_json)
+    with closing(running) as engine:
         found = remove_leftovers(engine)
     stuck = tuple(_finding(one) for one in found if one.problem)
     lines = [f"removed {one.name}: {one.state}, made by process {one.process}" for one in found if not one.problem]

@@ -1,6 +1,6 @@
 """The container engine: found or started, spoken to through the Docker API only."""
 
-from toolchain.core.containers.connection import connect
+from toolchain.core.containers.connection import connect, connect_running
 from toolchain.core.containers.faults import engine_errors, engine_words
 from toolchain.core.containers.model import ContainerEngine, EngineKind
 from toolchain.core.containers.options import ConnectOptions, options_from_environment, state_dir
@@ -18,6 +18,7 @@ __all__ = [
     "PrivateEngine",
     "Stopped",
     "connect",
+    "connect_running",
     "engine_errors",
     "engine_words",
     "options_from_environment",

@@ -46,6 +46,25 @@ def connect(options: ConnectOptions | None = None, reporter: Reporter | None = N
     address, a context or its TLS files make no sense.
     """
     search = _Search(options or options_from_environment(), reporter or SilentReporter())
+    engine = _find(search)
+    if engine is None:
+        raise _none_found(search)
+    return engine
+
+
+def connect_running(options: ConnectOptions | None = None) -> ContainerEngine | None:
+    """The engine that ``connect`` would take, if it runs already; ``None`` where it would have to be started.
+
+    Raises ``EngineUnavailable`` where one is there that does not answer us, and ``SettingsFault``.
+    """
+    search = _Search(replace(options or options_from_environment(), may_start=False), SilentReporter())
+    engine = _find(search)
+    if engine is None and search.denied:
+        raise _none_found(search)
+    return engine
+
+
+def _find(search: _Search) -> ContainerEngine | None:
     chosen = _chosen(search.options)
     if chosen is not None:
         return open_engine(*chosen, search.options)
@@ -53,7 +72,7 @@ def connect(options: ConnectOptions | None = None, reporter: Reporter | None = N
         engine = rule(search)
         if engine is not None:
             return replace(engine, notes=(*search.passed_over, *engine.notes))
-    raise _none_found(search)
+    return None
 
 
 def _chosen(options: ConnectOptions) -> tuple[Endpoint, str] | None:
