@@ -15,6 +15,7 @@ from sandbox.leftovers import remove_leftovers
 from sandbox.policy import LEVELS
 from sandbox.probes.run import ProbeRun, run_probes
 from toolchain.building import kept_lock
+from toolchain.check.gpu import require_gpu
 from toolchain.check.reading import read_plugin
 from toolchain.core.containers import ConnectOptions, connect
 from toolchain.core.errors import DependencyFault, ExitCode
@@ -68,7 +69,7 @@ def check_walls(level: str, options: ConnectOptions, reporter: Reporter, plugin:
 
     With ``plugin``, a folder, the image has that plugin's dependencies, and the probes of those among them are
     tried too. Raises ``EngineUnavailable`` and ``EngineRefused`` where the level cannot be had,
-    ``DependencyFault``, and what a build raises.
+    ``DependencyFault``, and what a build raises; at a level with GPUs also what ``require_gpu`` raises.
     """
     policy = LEVELS[level]
     accelerator: Accelerator = "cuda" if policy.gpus else "cpu"
@@ -76,6 +77,8 @@ def check_walls(level: str, options: ConnectOptions, reporter: Reporter, plugin:
         dialect_for(engine, policy)  # a level that cannot be had here is refused before anything is built
         remove_leftovers(engine)
         image = build(_request(plugin, accelerator, engine.architecture), engine, reporter)
+        if policy.gpus:
+            require_gpu(engine, image.id, policy, reporter)
         with reporter.phase("probes") as phase:
             run = run_probes(engine, image.id, policy)
             phase.result = f"{len(run.judged) - len(run.failed)} of {len(run.judged)} as expected"
