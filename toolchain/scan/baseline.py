@@ -95,10 +95,20 @@ def _require_outside(path: Path, target: Path) -> None:
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        raise UsageFault(
+            "there is no such baseline",
+            where=str(path),
+            remedy="correct the path, or make one with --write-baseline FILE --reason TEXT",
+        )
     remedy = f"each [[accepted]] needs {', '.join(sorted(_FIELDS))}; dates stand without quotes"
     try:
         entries = parse_toml(path.read_bytes()).get("accepted", [])
-    except (OSError, ValueError) as reason:
+    except OSError as reason:
+        raise UsageFault(
+            f"the baseline cannot be read: {reason.strerror}", where=str(path), remedy="check its permissions"
+        ) from None
+    except ValueError as reason:
         raise UsageFault(f"the baseline cannot be read: {reason}", where=str(path), remedy=remedy) from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UsageFault("'accepted' is no list of tables", where=str(path), remedy=remedy)

@@ -109,3 +109,9 @@ def test_a_file_that_is_not_whole_is_refused(tmp_path: Path, plugin: Path, old: 
     file.write_text(text.replace(old, new))
     with pytest.raises(UsageFault):
         accepted(file, plugin)
+
+
+def test_a_baseline_that_is_not_there_is_told_so(tmp_path: Path, plugin: Path) -> None:
+    with pytest.raises(UsageFault, match="no such baseline") as caught:
+        accepted(tmp_path / "nope", plugin)
+    assert "--write-baseline" in caught.value.remedy
