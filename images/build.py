@@ -40,6 +40,12 @@ from toolchain.core.image_layout import DEPENDENCIES, PYTEST
 from toolchain.core.reporter import Reporter
 from toolchain.core.tarball import FileChanged
 
+_DOMAIN: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_PART: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REFERENCE: Final = re.compile(
+    rf"(?:{_DOMAIN}(?:\.{_DOMAIN})*(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::\w[\w.-]{{0,127}})?", re.ASCII
+)
+_LONGEST_NAME: Final = 255
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 # pytest stays as it was resolved: upgrading a plugin's requirements is no reason to change its judge.
 _NO_REQUIREMENTS: Final = RequirementSet()
@@ -113,6 +119,19 @@ def platform_architecture(platform: str) -> str:
         known = " or ".join(f"linux/{name}" for name in MACHINES)
         raise UsageFault(f"{platform!r} is no platform that images are made for", remedy=f"use {known}")
     return architecture
+
+
+def require_tag(tag: str) -> None:
+    """Raise ``UsageFault`` unless an engine takes ``tag`` as the name of an image.
+
+    Source: https://github.com/distribution/reference, ``reference.go``, without a digest.
+    """
+    if not _REFERENCE.fullmatch(tag) or len(re.sub(r":[^:/]*$", "", tag)) > _LONGEST_NAME:
+        raise UsageFault(
+            f"{tag!r} cannot name an image",
+            where="--tag",
+            remedy="use lower-case letters, digits, `.`, `_`, `-` and `/`, as in team/plugin:1.0",
+        )
 
 
 def usual_tag(

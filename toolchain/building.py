@@ -10,7 +10,7 @@ from typing import Any
 
 from images import plugin_lock
 from images.base.catalogue import Accelerator
-from images.build import BuildRequest, BuiltImage, build, platform_architecture
+from images.build import BuildRequest, BuiltImage, build, platform_architecture, require_tag
 from images.code import SourceFile
 from images.environment import cache_directory
 from images.files import Cache
@@ -60,6 +60,8 @@ def build_plugin(order: BuildOrder, reporter: Reporter) -> BuildOutcome:
     """
     if order.locked and order.upgrade:
         raise UsageFault("--locked and --upgrade exclude each other", remedy="give one of them")
+    if order.tag is not None:
+        require_tag(order.tag)
     reading = read_plugin(order.path)
     requirements = read_requirements(reading.tree.root, reading.manifest.dependencies)
     findings = ordered([*reading.structure_findings, *reading.identity_findings, *requirements.findings])

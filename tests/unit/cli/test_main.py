@@ -199,3 +199,23 @@ def test_one_file_of_text_is_no_plugin_and_one_of_code_is_scanned(tmp_path):
     (tmp_path / "a.py").touch()
     assert run(["plugin", "scan", str(tmp_path / "hostname")]) == ExitCode.USAGE
     assert run(["plugin", "scan", str(tmp_path / "a.py")]) == ExitCode.PASSED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["key", "trust", "nope"], "'nope' does not exist"),
+        (["plugin", "publish", "--key", "nope"], "'nope' does not exist"),
+        (["plugin", "build", "--cpu", "--gpu"], "--cpu and --gpu exclude each other"),
+        (["plugin", "build", "--tag", "BAD TAG"], "'BAD TAG' cannot name an image"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_else_is_tried(capsys, arguments, said):
+    assert run(arguments) == ExitCode.USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_nothing_is_started_to_look_for_leftovers(monkeypatch, capsys):
+    monkeypatch.setattr("toolchain.cli.commands.sandbox_clean.connect_running", lambda: None)
+    assert run(["sandbox", "clean"]) == ExitCode.PASSED
+    assert "no engine is running" in capsys.readouterr().out

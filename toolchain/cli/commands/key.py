@@ -41,7 +41,7 @@ def show_command(*, as_json: bool) -> None:
 
 
 @command.command("trust")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", help="What to call it [default: the file's name].")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def trust_command(file: Path, name: str | None, *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from toolchain.cli.gpu_rendering import render_comparison
 from toolchain.cli.output import Result, finish
 from toolchain.cli.rendering import render_findings
 from toolchain.cli.talk import reporter
-from toolchain.core.errors import ExitCode
+from toolchain.core.errors import ExitCode, UsageFault
 from toolchain.core.gpu import read_gpus
 
 
@@ -22,8 +22,8 @@ from toolchain.core.gpu import read_gpus
 @click.option(
     "-p", "--path", type=click.Path(path_type=Path), default=Path(), help="Plugin directory [default: this one]."
 )
-@click.option("--cpu", "accelerator", flag_value="cpu", default="cpu", help="A CPU image [default].")
-@click.option("--gpu", "accelerator", flag_value="cuda", help="A CUDA image; says whether this host can run it.")
+@click.option("--cpu", is_flag=True, help="A CPU image [default].")
+@click.option("--gpu", is_flag=True, help="A CUDA image; says whether this host can run it.")
 @click.option("--tag", metavar="NAME", help="Name of the image [default: mixpeek/NAME:cpu or :cuda].")
 @click.option("--platform", metavar="OS/ARCH", help="Platform of the image [default: the engine's].")
 @click.option("--locked", is_flag=True, help="Take the plugin's lock as it is; fail when it is stale.")
@@ -32,11 +32,12 @@ from toolchain.core.gpu import read_gpus
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     path: Path,
-    accelerator: Accelerator,
     tag: str | None,
     platform: str | None,
     sbom: Path | None,
     *,
+    cpu: bool,
+    gpu: bool,
     locked: bool,
     upgrade: bool,
     as_json: bool,
@@ -46,6 +47,9 @@ def command(
     Nothing of the plugin or of its dependencies is executed on this machine. The lock is kept in the plugin, as
     pylock.cpu.toml or pylock.cuda.toml.
     """
+    if cpu and gpu:
+        raise UsageFault("--cpu and --gpu exclude each other", remedy="give one of them")
+    accelerator: Accelerator = "cuda" if gpu else "cpu"
     order = BuildOrder(path, accelerator, tag, platform, locked, upgrade, sbom)
     outcome = build_plugin(order, reporter(as_json=as_json))
     if outcome.image is None:

@@ -44,7 +44,10 @@ from toolchain.publish.release import Release, ReleaseOrder, ReleaseOutcome, mak
 )
 @click.option("--strict", is_flag=True, help="Scan by the platform's stricter published list; warnings fail.")
 @click.option(
-    "--key", type=click.Path(path_type=Path), metavar="FILE", help="Sign with this key [default: yours]."
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Sign with this key [default: yours].",
 )
 @click.option("--keyless", is_flag=True, help="Sign through Sigstore; needs mixpeek[sigstore].")
 @click.option("--no-deploy", is_flag=True, help="Publish without deploying.")
