@@ -78,4 +78,4 @@ def _message(stands: deployments.Standing, release: Release, *, approval: bool) 
         "DEPLOYED": "POST a request to route_prefix",
         "BATCH_ONLY": "it can be used in collections; no realtime handler runs",
         "FAILED": stands.problem or "failed",
-    }.get(stands.status, stands.problem or "not deployed")
+    }.get(stands.status, stands.problem or "it is not deployed; POST …/deploy does so")

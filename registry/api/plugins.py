@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from registry.api.caller import PUBLISHERS, READERS, REVIEWERS
 from registry.api.shapes import DecisionAnswer, DecisionRequest, DeleteAnswer, ListAnswer, PluginAnswer
 from registry.database.models import Deployment, Release
-from registry.releases import catalogue
+from registry.releases import catalogue, deployments
 
 router = APIRouter(prefix="/v1/namespaces/{namespace_id}/plugins", tags=["plugins"])
 
@@ -24,8 +24,9 @@ def list_plugins(
     """The namespace's plugins, newest first; ``cursor`` of one page asks for the next."""
     with call.registry.database.read() as session:
         page = catalogue.listed(session, call.namespace, limit, cursor)
+        statuses = deployments.statuses(session, page.releases)
     return {
-        "plugins": [item(release) for release in page.releases],
+        "plugins": [item(release, statuses.get(release.release_id)) for release in page.releases],
         "total": page.total,
         "namespace_id": call.namespace,
         "next_cursor": page.next_cursor,
@@ -59,7 +60,7 @@ def decide(call: REVIEWERS, plugin_id: str, body: DecisionRequest) -> dict[str, 
     return {"plugin_id": plugin_id, "review_status": decision.verdict, "decision_id": decision.decision_id}
 
 
-def item(release: Release) -> dict[str, Any]:
+def item(release: Release, deployment: str | None) -> dict[str, Any]:
     """A plugin as the list shows it. Everything that is listed passed its verification."""
     names = ["plugin_id", "name", "version", "description", "deployed", "created_at", "updated_at"]
     return {
@@ -67,6 +68,7 @@ def item(release: Release) -> dict[str, Any]:
         "validation_status": "passed",
         "feature_uri": f"mixpeek://{release.name}@{release.version}",
         "review_status": release.review,
+        "deployment_status": deployment or "NOT_DEPLOYED",
     }
 
 
@@ -75,7 +77,7 @@ def document(session: Session, release: Release) -> dict[str, Any]:
     evidence = catalogue.evidence_of(session, release)
     deployment = session.get(Deployment, release.release_id)
     return {
-        **item(release),
+        **item(release, None if deployment is None else deployment.status),
         "code_hash": release.tar_sha256,
         "security_scan_passed": bool(evidence.scan.get("passed")),
         "deployment_info": None if deployment is None else deployment.facts | {"status": deployment.status},

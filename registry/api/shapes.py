@@ -111,7 +111,7 @@ class ConfirmAnswer(Shape):
 
 
 class PluginItem(Shape):
-    """One plugin of the list. ``review_status`` is ours."""
+    """One plugin of the list. ``review_status`` and ``deployment_status`` are ours."""
 
     plugin_id: str
     name: str
@@ -123,6 +123,7 @@ class PluginItem(Shape):
     created_at: datetime
     updated_at: datetime
     review_status: str
+    deployment_status: str
 
 
 class ListAnswer(Shape):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from registry.access import Role
 from tests.support.platforms import KEY
 from tests.support.registries import Backend, fresh_server
 from tests.support.releases import make_signed_release
@@ -73,6 +74,38 @@ def test_the_commands_speak_to_it(somebody, tmp_path, capsys, monkeypatch):
     code, gone = run("plugin", "show", plugin)
     assert (code, gone["error"]["id"]) == (2, "not-found")
     assert somebody.key not in json.dumps([listed, shown, refused, gone])
+
+
+def test_what_a_reviewer_stopped_is_told_as_that(server, somebody, tmp_path, capsys, monkeypatch):
+    plugin = publish(somebody, make_signed_release(tmp_path), tmp_path).plugin_id
+    reviewer = server.publisher(somebody.namespace, Role.REVIEWER)
+    decision = {"verdict": "quarantine", "reason": "it calls home"}
+    reviewer.client.post(f"/plugins/{plugin}/decisions", json=decision)
+    monkeypatch.setenv("MIXPEEK_API_KEY", somebody.key)
+    monkeypatch.setenv("MIXPEEK_BASE_URL", somebody.url)
+    monkeypatch.setenv("MIXPEEK_NAMESPACE", somebody.namespace)
+
+    def run(*arguments):
+        capsys.readouterr()
+        return cli.run(["plugin", *arguments]), "".join(capsys.readouterr())
+
+    code, told = run("deploy", plugin)
+    assert (code, "a reviewer has quarantined this release: it calls home" in told) == (1, True)
+    assert "is there already" not in told
+    code, told = run("status", plugin, "--wait")
+    assert (code, "not deployed: a reviewer has quarantined" in told) == (1, True)
+    code, told = run("show", plugin)
+    assert (code, "review         quarantined" in told, "it calls home" in told) == (0, True, True)
+    code, told = run("list", "--source", "custom")
+    assert (code, "quarantined" in told, "not_deployed" in told, "passed" in told) == (0, True, True, False)
+
+
+def test_a_deleted_version_is_told_as_that(server, somebody, tmp_path):
+    release = make_signed_release(tmp_path)
+    plugin = publish(somebody, release, tmp_path).plugin_id
+    somebody.client.delete(f"/plugins/{plugin}")
+    with pytest.raises(AlreadyThere, match="and deleted"):
+        publish(somebody, release, tmp_path)
 
 
 def test_another_release_of_the_same_version_is_refused(somebody, tmp_path):

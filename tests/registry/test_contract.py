@@ -205,5 +205,12 @@ def test_a_reviewer_decides_and_everybody_reads_it(server, publisher, archive):
     shown = publisher.client.get(f"/plugins/{PLUGIN_ID}").json()["plugin"]
     assert shown["review_status"] == "approved"
     assert [(d["verdict"], d["reason"]) for d in shown["decisions"]] == [("approved", "read every line")]
+    assert publisher.client.get("/plugins").json()["plugins"][0]["deployment_status"] == "NOT_DEPLOYED"
+    quarantine = {"verdict": "quarantine", "reason": "it calls home"}
+    reviewer.client.post(f"/plugins/{PLUGIN_ID}/decisions", json=quarantine)
+    refused = publisher.client.post(f"/plugins/{PLUGIN_ID}/deploy").json()["error"]
+    assert refused["type"] == "release_stopped"
+    assert refused["message"] == "a reviewer has quarantined this release: it calls home"
+    assert publisher.client.get(f"/plugins/{PLUGIN_ID}/status").json()["error"] == refused["message"]
     silent = reviewer.client.post(f"/plugins/{PLUGIN_ID}/decisions", json=decision | {"reason": " "})
     assert silent.status_code == 400

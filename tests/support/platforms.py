@@ -53,6 +53,7 @@ class Server:
     begin_answer: dict[str, Any] = field(default_factory=dict)
     confirm_answer: dict[str, Any] = field(default_factory=dict)
     plugin_answer: dict[str, Any] = field(default_factory=dict)
+    status_answer: dict[str, Any] = field(default_factory=dict)
     tells_digest: bool = True
     signed: str = "host;content-length;content-type"
     only_documented: bool = False
@@ -274,7 +275,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _status(self, _: Any) -> tuple[Any, ...]:
         statuses = self.server_state.statuses
         status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
-        return 200, {"status": status, "error": "no room" if status == "FAILED" else None, "route_prefix": "/r"}
+        error = "no room" if status == "FAILED" else None
+        return 200, {"status": status, "error": error, "route_prefix": "/r"} | self.server_state.status_answer
 
     def _collections(self, _: Any) -> tuple[Any, ...]:
         rows, parts = self.server_state.collections, urlsplit(self.path)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from toolchain.core.digests import sha256_bytes
 from toolchain.core.errors import ExitCode, MixpeekError
-from toolchain.core.reporter import Reporter
+from toolchain.core.reporter import Phase, Reporter
 from toolchain.publish.client.errors import (
     AlreadyThere,
     NotThere,
@@ -305,14 +305,9 @@ class Publisher:
         if not order.wait or deployment.status in {"deployed", "batch_only"}:
             return published
         with self._reporter.phase("status") as phase:
-            status = wait_for_deployment(self._platform, published.plugin_id, self._waiting, phase.advance)
+            teller = Teller(self._reporter, phase)
+            status = wait_for_deployment(self._platform, published.plugin_id, self._waiting, teller)
             phase.result = status.status
-        if status.status == "not_deployed":
-            raise DeploymentFailed(
-                f"published, but not deployed: {status.message or 'the server says so, without a reason'}",
-                where=published.plugin_id,
-                remedy=f"see whether somebody ended it; then `mixpeek plugin deploy {published.plugin_id}`",
-            )
         return replace(published, status=status)
 
     def _place(self, packed: PackedPlugin) -> Place:
@@ -344,10 +339,29 @@ class _Looks:
         self._step = min(self._waiting.longest, self._step * 1.5)
 
 
-def wait_for_deployment(
-    platform: Platform, plugin: str, waiting: Waiting, advance: Callable[[str], None]
-) -> DeploymentStatus:
-    """Look until a deployment has ended. Raises ``DeploymentFailed`` with the reason, and ``StillUnderWay``."""
+class Teller:
+    """Tells how a deployment stands: at once on a terminal, and as a line of its own what lasts."""
+
+    def __init__(self, reporter: Reporter, phase: Phase) -> None:
+        self._reporter = reporter
+        self._phase = phase
+        self._last = self._said = ""
+
+    def tell(self, what: str) -> None:
+        """Take what one look found."""
+        self._phase.advance(what)
+        if what == self._last != self._said:
+            self._reporter.say(f"  ...  {self._phase.name}: {what}")
+            self._said = what
+        self._last = what
+
+
+def wait_for_deployment(platform: Platform, plugin: str, waiting: Waiting, teller: Teller) -> DeploymentStatus:
+    """Look until a deployment has ended well; ``teller`` hears of every look.
+
+    Raises ``DeploymentFailed`` with the reason, also for what was never deployed or is not any more, and
+    ``StillUnderWay``.
+    """
     looks = _Looks(waiting)
     while True:
         status = platform.status(plugin)
@@ -357,10 +371,18 @@ def wait_for_deployment(
                 where=plugin,
                 remedy="mend what it names, raise the version and publish again",
             )
+        if status.status == "not_deployed":
+            reason = status.error or status.message or "the server says so, without a reason"
+            raise DeploymentFailed(
+                f"published, but not deployed: {reason}",
+                where=plugin,
+                remedy=f"see `mixpeek plugin show {plugin}`; then `mixpeek plugin deploy {plugin}`",
+            )
         if status.ended:
             return status
-        advance(status.status)
-        looks.wait(f"the deployment is {status.status}", plugin)
+        stands = f"{status.status}: {status.message}" if status.message else status.status
+        teller.tell(stands)
+        looks.wait(f"the deployment is {stands}", plugin)
 
 
 def plugin_id(packed: PackedPlugin) -> str:

@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.platforms import KEY, NAMESPACE, platform_server
 from toolchain.core.errors import UsageFault
-from toolchain.publish.client.errors import NotThere, ServerUnavailable
+from toolchain.publish.client.errors import AlreadyThere, DeploymentRefused, NotThere, ServerUnavailable
 from toolchain.publish.client.models import DeploymentStatus, Plugin
-from toolchain.publish.client.platform import Platform
+from toolchain.publish.client.platform import NewUpload, Platform
 from toolchain.publish.client.refusals import Reason, reasons_in
 from toolchain.publish.client.retry import Attempts, Retry, seconds_of
 from toolchain.publish.client.transport import Connection, Transport, checked_base, redacted
@@ -57,8 +57,35 @@ def test_show_delete_deploy_status(server, platform):
     assert platform.deploy("one_1_0_0").status == "queued"
     assert platform.status("one_1_0_0").status == "queued"
     assert platform.delete("one_1_0_0").deployment_removed
-    with pytest.raises(NotThere, match="check the namespace"):
+    with pytest.raises(NotThere, match="mixpeek plugin list") as caught:
         platform.plugin("one_1_0_0")
+    assert "wait for the deployment" not in str(caught.value)
+    server.faults["status"] = [(404, {}, {})]
+    with pytest.raises(NotThere, match="wait for the deployment"):
+        platform.status("one_1_0_0")
+
+
+def test_a_deployment_that_the_server_refuses_is_no_taken_version(server, platform):
+    put(server, "one")
+    told = {"error": {"message": "a reviewer has quarantined this release: it calls home"}}
+    server.faults["deploy"] = [(409, {}, told)]
+    with pytest.raises(DeploymentRefused, match="it calls home") as caught:
+        platform.deploy("one_1_0_0")
+    assert (caught.value.id, caught.value.exit_code) == ("deployment-refused", 1)
+    assert "is there already" not in str(caught.value)
+
+
+def test_a_deleted_version_is_not_told_as_one_that_is_there(server, platform):
+    server.faults["begin"] = [(409, {}, {"error": {"message": "one_1_0_0 was deleted; raise the version"}})]
+    with pytest.raises(AlreadyThere, match="published before, and deleted") as caught:
+        platform.begin_upload(NewUpload("one", "1.0.0", "", 1, "0" * 64))
+    assert "pyproject.toml" in caught.value.remedy
+
+
+@pytest.mark.parametrize("namespace", ["bad ns", "../x", "a/b", "ns\n"])
+def test_a_namespace_that_cannot_be_one_is_known_before_any_call(platform, namespace):
+    with pytest.raises(UsageFault, match="cannot be a namespace"):
+        Platform(platform.transport, namespace)
 
 
 def test_an_id_cannot_leave_its_place_in_the_path(server, platform):

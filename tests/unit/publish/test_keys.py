@@ -91,6 +91,8 @@ def test_keyless_without_the_extra_says_what_to_install(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "sigstore.dsse", None)
     with pytest.raises(UsageFault, match="sigstore"):
+        KeylessSigner().require()
+    with pytest.raises(UsageFault, match="sigstore"):
         KeylessSigner().sign(b"{}")
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.platforms import KEY, NAMESPACE, platform_server
 from tests.support.plugins import NAME, make_plugin
 from toolchain.core.errors import ExitCode, MixpeekError
-from toolchain.core.reporter import SilentReporter
+from toolchain.core.reporter import Phase, SilentReporter, StreamReporter
 from toolchain.publish.client.errors import (
     AlreadyThere,
     AnswerMalformed,
@@ -27,7 +27,15 @@ from toolchain.publish.client.transport import Connection, Transport
 from toolchain.publish.client.upload import PutOrder, put_file
 from toolchain.publish.journal import Journal
 from toolchain.publish.packing import PackOrder, pack_plugin
-from toolchain.publish.publishing import DeploymentFailed, Publisher, PublishOrder, StillUnderWay, Waiting
+from toolchain.publish.publishing import (
+    DeploymentFailed,
+    Publisher,
+    PublishOrder,
+    StillUnderWay,
+    Teller,
+    Waiting,
+    wait_for_deployment,
+)
 
 ID = f"{NAME}_1_0_0"
 
@@ -374,6 +382,19 @@ def test_a_deployment_that_never_ends(server, order, tmp_path):
         publish(server, order, tmp_path, timeout=0.5)
 
 
+def test_what_a_deployment_waits_for_is_told_and_named_at_the_end(server, order, tmp_path, capsys):
+    server.status_answer = {"message": "waits for a reviewer's approval"}
+    server.statuses = ["QUEUED"]
+    with Transport(Connection(server.url, KEY)) as transport:
+        platform = Platform(transport, NAMESPACE)
+        server.plugins[ID] = {"plugin_id": ID, "validation_status": "PASSED"}
+        waiting = Waiting(0.2, first=0.05, longest=0.05)
+        teller = Teller(StreamReporter(), Phase("status"))
+        with pytest.raises(StillUnderWay, match="waits for a reviewer's approval"):
+            wait_for_deployment(platform, ID, waiting, teller)
+    assert capsys.readouterr().err.count("status: queued: waits for a reviewer's approval\n") == 1
+
+
 def test_a_judgement_that_takes_its_time(server, order, tmp_path):
     server.confirm_answer = {"validation_status": "PENDING"}
     published = publish(server, order, tmp_path)
@@ -438,6 +459,7 @@ def test_the_signature_of_the_url_is_in_no_message(server, order, tmp_path):
 def test_a_plugin_without_realtime_is_deployed_for_batches(server, tmp_path):
     plugin = make_plugin(tmp_path)
     packed = pack_plugin(PackOrder(plugin.root, tmp_path / "out"), SilentReporter()).packed
-    published = publish(server, PublishOrder(packed, tmp_path / "none"), tmp_path)
+    (tmp_path / "record").touch()
+    published = publish(server, PublishOrder(packed, tmp_path / "record"), tmp_path)
     assert published.deployment.status == "batch_only"
     assert "deployment_type=batch_only" in server.calls("POST", "/deploy")[0].path

@@ -55,8 +55,11 @@ def _extractors(platform: Platform) -> tuple[list[Plugin], str]:
 def _result(plugins: list[Plugin], namespace: str, note: str) -> Result:
     lines = [f"{len(plugins)} plugin{'' if len(plugins) == 1 else 's'} in {namespace}"]
     if plugins:
-        header = ("name", "version", "source", "state", "id", "description")
-        lines += ["", *table(header, [_row(plugin) for plugin in plugins])]
+        header = ("name", "version", "source", "state", "review", "id", "description")
+        rows = [(header), *(_row(plugin) for plugin in plugins)]
+        told = [column for column in zip(*rows, strict=True) if any(column[1:]) or column[0] != "review"]
+        head, *body = zip(*told, strict=True)
+        lines += ["", *table(head, body)]
     if note:
         lines += ["", note]
     data = {"namespace": namespace, "plugins": [plugin.model_dump() for plugin in plugins]}
@@ -64,7 +67,16 @@ def _result(plugins: list[Plugin], namespace: str, note: str) -> Result:
 
 
 def _row(plugin: Plugin) -> tuple[str, ...]:
-    state = "deployed" if plugin.deployed else plugin.validation_status or ""
+    """A plugin's cells. A deployment's state, where the server tells it, says more than a validation long past."""
+    state = "deployed" if plugin.deployed else plugin.deployment_status or plugin.validation_status or ""
     description = plugin.description or ""
     short = description if len(description) <= 60 else f"{description[:59]}…"
-    return (plugin.name, plugin.version or "", plugin.source or "", state, plugin.plugin_id, short)
+    return (
+        plugin.name,
+        plugin.version or "",
+        plugin.source or "",
+        state,
+        plugin.review_status or "",
+        plugin.plugin_id,
+        short,
+    )

@@ -115,7 +115,9 @@ def command(  # noqa: PLR0917 - as below, in the order of the help
 
 def _signer(key: Path | None, talk: Reporter, *, keyless: bool) -> StatementSigner:
     if keyless:
-        return KeylessSigner()
+        signer = KeylessSigner()
+        signer.require()
+        return signer
     keys = key_store(os.environ)
     if key is None and not keys.private_path.exists():
         made = keys.generate()

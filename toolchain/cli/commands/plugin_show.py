@@ -23,9 +23,17 @@ def command(context: click.Context, plugin_id: str, namespace: str | None, *, as
     with open_platform(call_of(context, namespace, os.environ)) as platform:
         plugin = platform.plugin(plugin_id)
     lines = [f"{plugin.name} {plugin.version or ''}".rstrip(), *pairs(_entries(plugin))]
-    lines += facts_table(plugin.facts)
+    lines += _decisions(plugin) + facts_table(plugin.facts)
     data = {"plugin": plugin.model_dump()}
     finish(Result("plugin show", ExitCode.PASSED, "\n".join(lines), data), as_json=as_json)
+
+
+def _decisions(plugin: Plugin) -> list[str]:
+    """What reviewers decided, oldest first; nothing for a server that tells nothing."""
+    if not plugin.decisions:
+        return []
+    rows = [(one.verdict, one.author, one.decided_at or "", one.reason) for one in plugin.decisions]
+    return ["", *table(("decision", "by", "at", "reason"), rows)]
 
 
 def facts_table(facts: list[FactLine]) -> list[str]:
@@ -44,6 +52,8 @@ def _entries(plugin: Plugin) -> list[tuple[str, object]]:
         ("feature URI", plugin.feature_uri),
         ("validation", plugin.validation_status),
         ("security scan", scan),
+        ("review", plugin.review_status),
+        ("deployment", plugin.deployment_status),
         ("deployed", {True: "yes", False: "no", None: None}[plugin.deployed]),
         ("code hash", plugin.code_hash),
         ("archive", plugin.archive_sha256),

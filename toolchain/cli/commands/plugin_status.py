@@ -12,7 +12,7 @@ from toolchain.cli.tables import pairs
 from toolchain.cli.talk import reporter
 from toolchain.core.errors import ExitCode
 from toolchain.publish.client.models import DeploymentStatus
-from toolchain.publish.publishing import Waiting, wait_for_deployment
+from toolchain.publish.publishing import Teller, Waiting, wait_for_deployment
 
 
 @click.command("status")
@@ -34,12 +34,14 @@ def command(
 ) -> None:
     """Check the status of a deployment.
 
-    Exit status: 0 unless the deployment failed (1) or, with --wait, had not ended in time (3).
+    Exit status: 0 unless the deployment failed (1) or, with --wait, there is none (1) or it had not ended in time
+    (3).
     """
     with open_platform(call_of(context, namespace, os.environ)) as platform:
         if wait:
-            with reporter(as_json=as_json).phase("status") as phase:
-                status = wait_for_deployment(platform, plugin_id, Waiting(timeout), phase.advance)
+            talk = reporter(as_json=as_json)
+            with talk.phase("status") as phase:
+                status = wait_for_deployment(platform, plugin_id, Waiting(timeout), Teller(talk, phase))
                 phase.result = status.status
         else:
             status = platform.status(plugin_id)
@@ -52,7 +54,7 @@ def _result(plugin_id: str, status: DeploymentStatus) -> Result:
         ("route", status.route_prefix),
         ("queued", status.queued_at),
         ("error", status.error),
-        ("message", status.message),
+        ("message", status.message if status.message != status.error else None),
     ]
     code = ExitCode.PLUGIN_AT_FAULT if status.status == "failed" else ExitCode.PASSED
     text = "\n".join([plugin_id, *pairs(entries)])

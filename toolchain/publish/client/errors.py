@@ -43,6 +43,13 @@ class AlreadyThere(ServerRefused):
     exit_code = ExitCode.PLUGIN_AT_FAULT
 
 
+class DeploymentRefused(ServerRefused):
+    """The server does not deploy this plugin: a reviewer stopped it, say."""
+
+    id = "deployment-refused"
+    exit_code = ExitCode.PLUGIN_AT_FAULT
+
+
 class PluginRefused(ServerRefused):
     """The server judged the plugin and refused it."""
 

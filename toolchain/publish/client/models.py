@@ -76,8 +76,20 @@ class Confirmation(Answer):
         return not self.success or self.validation_status == "failed"
 
 
+class DecisionLine(Answer):
+    """A reviewer's word on a plugin, as our own registry tells it."""
+
+    verdict: Word = ""
+    reason: str = ""
+    author: str = ""
+    decided_at: str | None = None
+
+
 class Plugin(Answer):
-    """A plugin in a list or by itself. ``source`` is documented for the extractors alone."""
+    """A plugin in a list or by itself. ``source`` is documented for the extractors alone.
+
+    ``review_status``, ``deployment_status`` and ``decisions`` are our own registry's.
+    """
 
     plugin_id: str = Field(validation_alias=AliasChoices("plugin_id", "feature_extractor_id", "id"))
     name: str = Field(default="", validation_alias=AliasChoices("name", "feature_extractor_name"))
@@ -94,6 +106,9 @@ class Plugin(Answer):
     tar_sha256: str | None = None
     security_scan_passed: bool | None = None
     facts: list[FactLine] = Field(default_factory=list)
+    review_status: Word | None = None
+    deployment_status: Word | None = None
+    decisions: list[DecisionLine] = Field(default_factory=list)
 
 
 class PluginList(Answer):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from toolchain.publish.client.collections import Collections
 from toolchain.publish.client.errors import (
     AlreadyThere,
     AnswerMalformed,
+    DeploymentRefused,
     KeyRefused,
     NotThere,
     PluginRefused,
@@ -40,6 +42,7 @@ _DESCRIPTION_LIMIT: Final = 500
 _EXPIRATION_SECONDS: Final = 3600
 _PAGE: Final = 100
 _PAGES: Final = 200
+_NAMESPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 # The contract's troubleshooting table, by what the server complains of.
 _IMPORTS: Final = "ensure __init__.py files exist; `mixpeek plugin test` shows the same error"
@@ -50,9 +53,10 @@ _VALIDATION: Final = (
 _SIGNATURE: Final = (
     "give your signing.pub (`mixpeek key show`) to the registry's operator, then run the same command again"
 )
-_NOT_FOUND: Final = (
-    "check the namespace; after a publish, wait for the deployment (`mixpeek plugin status --wait`)"
-)
+_WAIT: Final = "check the namespace; after a publish, wait for the deployment (`mixpeek plugin status --wait`)"
+_PLUGIN: Final = "check the id and the namespace; `mixpeek plugin list` shows what is there"
+_UPLOAD: Final = "run the same command again; it begins a new upload"
+_PLACE: Final = "check the namespace and --base-url"
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,9 @@ class Platform:
             raise UsageFault(
                 "no namespace is named", remedy="pass --namespace ns_…, or set MIXPEEK_NAMESPACE or [tool.mixpeek]"
             )
+        if not _NAMESPACE.fullmatch(namespace):
+            remedy = "a namespace is of letters, digits, `.`, `_` and `-`; see --namespace and MIXPEEK_NAMESPACE"
+            raise UsageFault(f"{namespace[:100]!r} cannot be a namespace", where="--namespace", remedy=remedy)
         if not transport.connection.api_key:
             raise UsageFault(
                 "there is no API key", remedy="set MIXPEEK_API_KEY (rather than --api-key, which shows)"
@@ -163,10 +170,16 @@ class Platform:
         return self._read(Deletion, self._call("DELETE", path), path)
 
     def deploy(self, plugin_id: str, *, batch_only: bool = False) -> Deployment:
-        """Deploy a plugin for realtime, or for batches alone. Deploying twice is deploying once."""
+        """Deploy a plugin for realtime, or for batches alone. Deploying twice is deploying once.
+
+        Raises ``DeploymentRefused`` with the server's reason.
+        """
         path = f"{self._plugin(plugin_id)}/deploy"
         params = {"deployment_type": "batch_only"} if batch_only else {}
-        return self._read(Deployment, self._call("POST", path, params=params, repeat=True), path)
+        reply = self.transport.request("POST", self._root + path, params=params, repeat=True)
+        if reply.status == 409:
+            raise _refused_as(_UNDEPLOYED, reply, self._shown(path))
+        return self._read(Deployment, self._checked(reply, path), path)
 
     def status(self, plugin_id: str) -> DeploymentStatus:
         """How far a deployment is."""
@@ -224,6 +237,9 @@ class _Meaning:
     remedy: str
 
 
+_RAISE: Final = (
+    "raise the version in manifest.py, and in pyproject.toml if it has one; a published version never changes"
+)
 _TOO_LARGE: Final = "leave out what the plugin does not need; publish large models separately"
 _MEANINGS: Final[Mapping[int, _Meaning]] = {
     400: _Meaning(PluginRefused, "the server refuses this", ""),
@@ -233,18 +249,24 @@ _MEANINGS: Final[Mapping[int, _Meaning]] = {
         "the API key may not do this",
         "use a key that has this right in this namespace; check --namespace",
     ),
-    404: _Meaning(NotThere, "there is no such thing", _NOT_FOUND),
+    404: _Meaning(NotThere, "there is no such thing", _PLACE),
     405: _Meaning(ServerRefused, "the server has no such endpoint", "check --base-url"),
     409: _Meaning(
         AlreadyThere,
         "this version is there already",
-        "raise the version in manifest.py; a published version never changes",
+        _RAISE,
     ),
-    410: _Meaning(NotThere, "it is not there any more", _NOT_FOUND),
+    410: _Meaning(NotThere, "it is not there any more", _PLACE),
     413: _Meaning(PluginRefused, "the archive is too large", _TOO_LARGE),
     422: _Meaning(PluginRefused, "the server refuses this", ""),
     429: _Meaning(ServerRefused, "the server asks for patience", "try again later"),
 }
+_UNDEPLOYED: Final = _Meaning(
+    DeploymentRefused,
+    "the server does not deploy this plugin",
+    "mend what the reason names, raise the version and publish again",
+)
+_DELETED: Final = _Meaning(AlreadyThere, "this version was published before, and deleted", _RAISE)
 _QUOTA: Final = _Meaning(
     QuotaReached,
     "the namespace may not have more plugins",
@@ -262,8 +284,27 @@ def refusal(reply: Reply, where: str) -> ServerRefused | ServerUnavailable:
     quota = reply.status == 403 and _speaks_of(reasons, "quota", "limit", "maximum")
     unknown = _Meaning(ServerRefused, f"HTTP {reply.status}", "check --base-url and --namespace")
     meaning = _QUOTA if quota else _MEANINGS.get(reply.status, unknown)
+    if reply.status == 409 and _speaks_of(reasons, "deleted"):
+        meaning = _DELETED
+    if meaning.error is NotThere:
+        meaning = replace(meaning, remedy=_missing(where))
+    return _refused_as(meaning, reply, where)
+
+
+def _refused_as(meaning: _Meaning, reply: Reply, where: str) -> ServerRefused:
+    reasons = reasons_in(reply.try_json())
     remedy = meaning.remedy or remedy_for(reasons)
     return meaning.error(meaning.message, where=where, remedy=remedy, status=reply.status, reasons=reasons)
+
+
+def _missing(where: str) -> str:
+    """What to do when nothing is found at an address: it depends on what was asked for there."""
+    path = where.partition("/plugins/")[2]
+    if path.endswith("/status"):
+        return _WAIT
+    if path.startswith("uploads"):
+        return _UPLOAD
+    return _PLUGIN if path else _PLACE
 
 
 def remedy_for(reasons: list[Reason]) -> str:

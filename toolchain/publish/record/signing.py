@@ -48,6 +48,10 @@ class KeylessSigner:
     Needs ``pip install mixpeek[sigstore]`` and the network.
     """
 
+    def require(self) -> None:
+        """Raise ``UsageFault`` without the extra: known before the work, not after it."""
+        _import_sigstore()
+
     def sign(self, payload: bytes) -> bytes:
         """As ``StatementSigner``: a Sigstore bundle whose envelope holds the payload."""
         sigstore = _import_sigstore()
