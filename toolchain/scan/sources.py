@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping
@@ -14,7 +15,17 @@ from toolchain.scan.gathering import Kept
 _PROGRAMS = frozenset({"python", "notebook", "path file"})
 _MAYBE = frozenset({"text", "json", "yaml", "configuration", "shell script"})
 _IMPORT_LINE = re.compile(rb"[ \t]*import[ \t]")
-_SHELL_MAGICS = ("!", "%%bash", "%%sh", "%%script", "%system", "%sx", "%%system", "%%sx")
+# Magics that start a program or another interpreter; packages run their own code when they are installed.
+_PROGRAM_MAGICS = (
+    r"(?:system|sx|bash|sh|script|cmd|run|pip|conda|mamba|uv|perl|ruby|python[23]?|pypy|cython|R|julia)"
+)
+_SHELL_LINE = re.compile(rf"(\s*)(?:[\w\[\], .*]+=\s*)?(?:!|%%?{_PROGRAM_MAGICS}\b)")
+_CELL_MAGIC = re.compile(r"\s*%%(\w+)")
+_RUNS_PYTHON = frozenset(
+    {"time", "timeit", "capture", "prun", "memit", "mprun", "debug", "writefile", "file", "px"}
+)
+_TIMED = re.compile(r"(\s*)%(?:time|timeit|prun|memit)\s+(?:-\w+\s+(?:\d+\s+)?)*(.+)")
+_HELP = re.compile(r"\s*\?|.*\?\s*$")
 
 
 def program_sources(kept: Mapping[str, Kept]) -> tuple[dict[str, bytes], list[Problem]]:
@@ -46,17 +57,41 @@ def notebook_source(data: bytes) -> bytes:
     for cell in document["cells"]:
         if cell.get("cell_type") == "code":
             source = cell.get("source", "")
-            text = "".join(source) if isinstance(source, list) else str(source)
-            lines += map(_without_magic, text.split("\n"))
+            lines += _cell_lines("".join(source) if isinstance(source, list) else str(source))
     return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
+def _cell_lines(text: str) -> list[str]:
+    """A cell's lines; where it is Python as it stands, none of them is a magic."""
+    lines = text.split("\n")
+    if _parses(text):
+        return lines
+    first = next((position for position, line in enumerate(lines) if line.strip()), 0)
+    magic = _CELL_MAGIC.match(lines[first])
+    body = "\n".join(map(_without_magic, lines[first + 1 :]))
+    if magic and (magic[1] not in _RUNS_PYTHON or not _parses(body)):
+        # Another language: what counts is who reads it.
+        return [*lines[:first], _without_magic(lines[first]), *("" for _ in lines[first + 1 :])]
+    return [_without_magic(line) for line in lines]
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 def _without_magic(line: str) -> str:
+    if found := _SHELL_LINE.match(line):
+        return f"{found[1]}get_ipython().system('')"
+    if found := _TIMED.match(line):
+        return f"{found[1]}{found[2]}" if _parses(found[2]) else f"{found[1]}pass"
     bare = line.lstrip()
-    indent = line[: len(line) - len(bare)]
-    if bare.startswith(_SHELL_MAGICS):
-        return f"{indent}get_ipython().system('')"
-    return f"{indent}pass" if bare.startswith("%") else line
+    if bare.startswith("%") or (_HELP.match(line) and not _parses(bare)):
+        return f"{line[: len(line) - len(bare)]}pass"
+    return line
 
 
 def _import_lines(data: bytes) -> bytes:

@@ -7,21 +7,29 @@ import ast
 from toolchain.scan.evaluate.folding import contents, elements
 from toolchain.scan.evaluate.interpreter import Call, Interpreter, Signal
 from toolchain.scan.evaluate.iteration import iterated
-from toolchain.scan.evaluate.judge import judge_defaults, judge_merged_environment
+from toolchain.scan.evaluate.judge import (
+    judge_defaults,
+    judge_interface,
+    judge_merged_environment,
+    judge_search_path,
+)
 from toolchain.scan.evaluate.models.code import read_code
 from toolchain.scan.evaluate.operators import binary
 from toolchain.scan.evaluate.subscripts import set_attribute, set_item
-from toolchain.scan.evaluate.values import UNKNOWN, Const, Ref, Seq, Value, each, join
+from toolchain.scan.evaluate.values import UNKNOWN, Const, Map, Ref, Seq, Value, each, join
 
 
 def assign(it: Interpreter, target: ast.expr, value: Value) -> None:
     """Bind any kind of target."""
     if isinstance(target, ast.Name):
         it.frame.set(target.id, value)
+        if it.frame.kind == "class":
+            judge_interface(it, target.id, value, target)
     elif isinstance(target, ast.Attribute):
         owner = it.evaluate(target.value)
         set_attribute(it, owner, target.attr, value)
-        _judge_assignment(it, owner, target)
+        judge_interface(it, target.attr, value, target)
+        _judge_assignment(it, owner, target, value)
     elif isinstance(target, ast.Subscript):
         set_item(it, it.evaluate(target.value), it.evaluate(target.slice), value, target)
     elif isinstance(target, ast.Starred):
@@ -30,7 +38,7 @@ def assign(it: Interpreter, target: ast.expr, value: Value) -> None:
         _unpack(it, target.elts, value)
 
 
-def _judge_assignment(it: Interpreter, owner: Value, target: ast.Attribute) -> None:
+def _judge_assignment(it: Interpreter, owner: Value, target: ast.Attribute, value: Value) -> None:
     if target.attr == "__code__":
         it.emit_named("code.construct", "?.__code__", target, "the code of a function is replaced")
     for option in each(owner):
@@ -38,6 +46,8 @@ def _judge_assignment(it: Interpreter, owner: Value, target: ast.Attribute) -> N
             changed = it.ref(f"{option.path}.{target.attr}", option.trail)
             it.mention(changed, target)
             judge_defaults(it, changed.path, target)
+            if changed.path == "sys.path":
+                judge_search_path(it, value, target)
 
 
 def _unpack(it: Interpreter, targets: list[ast.expr], value: Value) -> None:
@@ -68,11 +78,26 @@ def assignment(it: Interpreter, node: ast.Assign) -> Signal:
 
 def annotated_assignment(it: Interpreter, node: ast.AnnAssign) -> Signal:
     annotation(it, node.annotation)
+    if (
+        it.frame.kind == "class"
+        and isinstance(node.annotation, ast.Constant)
+        and isinstance(node.target, ast.Name)
+    ):
+        set_item(it, _annotations_of(it), Const(node.target.id), Const(node.annotation.value), node)
     if node.value is not None:
         assign(it, node.target, it.evaluate(node.value))
     elif isinstance(node.target, ast.Name) and it.frame.kind == "class":
         it.frame.parameters += (node.target.id,)
     return None
+
+
+def _annotations_of(it: Interpreter) -> Value:
+    """The class's own ``__annotations__``, of which only texts are kept."""
+    found = it.frame.get("__annotations__")
+    if found is None:
+        found = Map()
+        it.frame.set("__annotations__", found)
+    return found
 
 
 def annotation(it: Interpreter, node: ast.expr | None) -> None:
@@ -102,6 +127,8 @@ def augmented_assignment(it: Interpreter, node: ast.AugAssign) -> Signal:
     before = it.evaluate(_loaded(node.target))
     value = it.evaluate(node.value)
     judge_merged_environment(it, before, value, node)
+    if isinstance(before, Ref) and before.path == "sys.path":
+        judge_search_path(it, value, node)
     if isinstance(before, Seq) and isinstance(node.op, ast.Add):
         found = elements(value)
         assign(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import PurePosixPath
 
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.introspection import (
@@ -15,6 +16,7 @@ from toolchain.scan.evaluate.introspection import (
 )
 from toolchain.scan.evaluate.modules import own_attribute
 from toolchain.scan.evaluate.objects import attribute_of_class, attribute_of_instance, class_of
+from toolchain.scan.evaluate.pure import PathText
 from toolchain.scan.evaluate.pure_functions import CONSTANTS
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
@@ -102,6 +104,8 @@ def _attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Value
         return value.function
     if isinstance(value, Method) and name == "__self__":
         return value.receiver
+    if name in {"parent", "stem", "name"} and isinstance(value, Const) and isinstance(value.value, PathText):
+        return _of_path(value.value, name)
     if isinstance(value, Const) and isinstance(value.value, slice):
         return UNKNOWN
     if name in OF_ANY_VALUE:
@@ -109,6 +113,11 @@ def _attribute(it: Interpreter, value: Value, name: str, node: ast.AST) -> Value
     if isinstance(value, (Const, Seq, Map, Namespace, FrameDict, Getter, Partial, Method)):
         return Method(value, name)
     return introspect(it, name, node) if name in INTROSPECTION else UNKNOWN
+
+
+def _of_path(path: PathText, name: str) -> Value:
+    found = str(getattr(PurePosixPath(path), name))
+    return Const(PathText(found) if name == "parent" else found)
 
 
 def _of_ref(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:

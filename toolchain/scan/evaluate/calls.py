@@ -15,6 +15,7 @@ from toolchain.scan.evaluate.interpreter import (
     EnoughFollowed,
     Interpreter,
 )
+from toolchain.scan.evaluate.judge import judge_interface
 from toolchain.scan.evaluate.methods import call_getter, call_method
 from toolchain.scan.evaluate.models.code import read_code
 from toolchain.scan.evaluate.natives import call_outside, carried
@@ -224,6 +225,7 @@ def visit_function(it: Interpreter, function: Function, *, again: bool = False) 
     try:
         with it.inside(frame, it.module, Activation()):
             function.returns = _body(it, function)
+            judge_interface(it, function.name, function.returns, function.node)
     finally:
         function.visiting = False
 

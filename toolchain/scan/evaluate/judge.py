@@ -38,9 +38,13 @@ def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
         unknown = it.policy.match(f"{function.path}()")
         if unknown is not None:
             it.emit(unknown, f"{function.path}()", request.node, function.trail)
+    if function.path in _SEARCH_PATH:
+        for value in request.args:
+            judge_search_path(it, value, request.node)
     if function.path in _OPENERS:
         for value in (*request.args[:1], *request.kwargs.values()):
             judge_path(it, value, request.node)
+        note_dropped(it, *[*request.args, request.kwargs.get("mode", UNKNOWN), UNKNOWN][:2])
     if (
         function.path in {"os.putenv", "os.environ.setdefault", "os.environ.__setitem__", "os.environb.setdefault"}
         and request.args
@@ -51,11 +55,37 @@ def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
             judge_merged_environment(it, it.ref("os.environ"), arg, request.node)
 
 
+def note_dropped(it: Interpreter, path: Value, mode: Value) -> None:
+    """A module that the plugin writes itself: an import of it runs what was written."""
+    if not any(set(text) & set("wax") for text in texts(mode)):
+        return
+    for text in texts(path):
+        if text.endswith(".py"):
+            it.package.dropped.add(text.rpartition("/")[2].removesuffix(".py"))
+
+
 def judge_path(it: Interpreter, value: Value, node: ast.AST) -> None:
     """Opening a process's memory as a file."""
     for text in texts(value):
         if _MEMORY_FILE.search(text):
             it.emit_named("memory.native", text, node)
+
+
+_SEARCH_PATH = frozenset(f"sys.path.{name}" for name in ("insert", "append", "extend", "__setitem__", "__iadd__"))
+_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - looked for, not written to
+
+
+def judge_search_path(it: Interpreter, value: Value, node: ast.AST) -> None:
+    """A folder outside of the plugin from which modules are taken: anybody may have put them there."""
+    for option in each(value):
+        if isinstance(option, Seq):
+            for item in option.items[:16]:
+                judge_search_path(it, item, node)
+        for text in texts(option):
+            if text.startswith(_TEMPORARY):
+                it.emit_named("import.path", f"sys.path: {text}", node)
+            elif text.startswith("/"):
+                it.emit_named("import.path-absolute", f"sys.path: {text}", node)
 
 
 def judge_keywords(it: Interpreter, name: str, kwargs: dict[str, Value], node: ast.AST) -> None:
@@ -74,6 +104,17 @@ def judge_keywords(it: Interpreter, name: str, kwargs: dict[str, Value], node: a
 
 def _imports(it: Interpreter, name: str) -> bool:
     return any(isinstance(value, Ref) and value.path == name for value in it.frame.module.ever.values())
+
+
+def judge_interface(it: Interpreter, name: str, value: Value | None, node: ast.AST) -> None:
+    """An object that tells NumPy to read at an address (``__array_interface__``)."""
+    if name not in {"__array_interface__", "__array_struct__"} or value is None:
+        return
+    for option in each(value):
+        data = option.items.get("data") if isinstance(option, Map) else None
+        for pointer in each(data) if data is not None else ():
+            if isinstance(pointer, Seq) and pointer.kind == "tuple":
+                it.emit_named("memory.native", f"?.{name}", node)
 
 
 def judge_spread(it: Interpreter, value: Value, node: ast.AST) -> None:
@@ -272,6 +313,24 @@ def _text(it: Interpreter, path: str, request: Call) -> str | None:
     return None if known and given else "runs the text that it is given"
 
 
+_HARMLESS_MAGICS = frozenset({
+    "alias_magic", "autoawait", "autoreload", "capture", "colors", "config", "debug", "dirs", "doctest_mode",
+    "env", "history", "html", "javascript", "js", "latex", "load_ext", "logstart", "lsmagic", "markdown",
+    "matplotlib", "memit", "mprun", "notebook", "page", "pdb", "pinfo", "pprint", "precision", "prun",
+    "psearch", "pylab", "reload_ext", "reset", "svg", "tensorboard", "time", "timeit", "unload_ext", "who",
+    "whos", "xmode",
+})  # fmt: skip
+
+
+def _magic(it: Interpreter, path: str, request: Call) -> str | None:
+    """``run_line_magic("matplotlib", "inline")``, as exported notebooks have it, runs no other program."""
+    given = request.args[:1]
+    words = [text.lstrip("%").split() for value in given for text in texts(value)]
+    if words and all(isinstance(option, Const) for value in given for option in each(value)):
+        return None if all(word and word[0] in _HARMLESS_MAGICS for word in words) else "runs another program"
+    return "runs any magic"
+
+
 _JUDGES: dict[str, Callable[[Any, str, Any], str | None]] = {
     "load": _load,
     "mmap": _mmap,
@@ -279,5 +338,6 @@ _JUDGES: dict[str, Callable[[Any, str, Any], str | None]] = {
     "remote-code": _remote_code,
     "never": _remote_code,
     "text": _text,
+    "magic": _magic,
     "called": lambda _it, _path, _request: "",
 }

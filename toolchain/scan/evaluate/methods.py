@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from string import Formatter
 from typing import Any
 
@@ -9,7 +10,7 @@ from toolchain.scan.evaluate import pure
 from toolchain.scan.evaluate.dynamic import dynamic_attribute, judge_spelling
 from toolchain.scan.evaluate.folding import contents, elements, fold, known, lift
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
-from toolchain.scan.evaluate.judge import judge_path, judge_spread
+from toolchain.scan.evaluate.judge import judge_path, judge_spread, note_dropped
 from toolchain.scan.evaluate.subscripts import forget_item, lose_all, set_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
@@ -74,9 +75,17 @@ def _of_path(it: Interpreter, receiver: Const, name: str, request: Call) -> Valu
         if pure.is_process_path(receiver):
             parts = [Const(pure.ANYTHING) if part is UNKNOWN else part for part in parts]
         return fold(lambda *known_parts: pure.PathText("/".join(known_parts)), receiver, *parts)
+    if name in {"with_name", "with_suffix"}:
+        return fold(lambda path, other: _renamed(path, name, other), receiver, *request.args[:1])
+    if name in {"write_text", "write_bytes", "open"}:
+        note_dropped(it, receiver, *((request.args or [UNKNOWN])[:1] if name == "open" else [Const("w")]))
     if name in {"open", "read_bytes", "write_bytes", "read_text"}:
         judge_path(it, receiver, request.node)
     return receiver if name in {"resolve", "absolute", "expanduser"} else UNKNOWN
+
+
+def _renamed(path: str, how: str, other: str) -> pure.PathText:
+    return pure.PathText(str(getattr(PurePosixPath(path), how)(other)))
 
 
 def _join_unions(it: Interpreter, separator: Const, items: list[Value]) -> Value:

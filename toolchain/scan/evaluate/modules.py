@@ -59,6 +59,8 @@ def import_module(it: Interpreter, name: str, node: ast.AST, *, bound: str = "")
     if own is not None:
         return OwnModule(own)
     it.policy.know_module(name)
+    if name in it.package.dropped:
+        it.emit_named("import.dynamic", name, node, "a module that the plugin writes itself")
     found = it.ref(name, (f"line {_line(node)}: import {name}",))
     return found if bound and _is_silent(it, found, bound) else it.mention(found, node)
 
@@ -73,6 +75,8 @@ def import_from(it: Interpreter, node: ast.ImportFrom) -> None:
         if own is not None:
             value: Value = _own_member(it, own, alias.name)
         elif name:
+            if name in it.package.dropped:
+                import_module(it, name, node)
             it.policy.know_module(name)
             path = f"line {_line(node)}: from {name} import {alias.name}"
             found = it.ref(f"{name}.{alias.name}", (path,))

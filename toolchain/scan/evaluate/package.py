@@ -47,6 +47,7 @@ class Package:
         self._sources = sources
         self._by_name: dict[str, str] = {}
         self._loaded: dict[str, Module] = {}
+        self.dropped: set[str] = set()
         self._mentioned: dict[re.Pattern[bytes], bool] = {}
         self._inert: dict[str, bool] = {}
         self._lost: dict[str, dict[str, tuple[str, ...]]] = {}

@@ -146,6 +146,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath"), lambda *x: PathText("/".join(x))),
     "posixpath.join": lambda *x: "/".join(x),
     "os.path.join": lambda *x: "/".join(x),
+    "os.path.dirname": lambda x: x.rpartition("/")[0] or ".",
+    "os.path.abspath": str,
+    "os.path.realpath": str,
     "os.path.basename": lambda x: x.rpartition("/")[2],
     "os.path.splitext": lambda x: (x.rpartition(".")[0], "." + x.rpartition(".")[2]),
 }

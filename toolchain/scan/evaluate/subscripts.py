@@ -9,7 +9,7 @@ from toolchain.scan.evaluate.dynamic import dynamic_attribute
 from toolchain.scan.evaluate.folding import NotKnown, concrete, fold
 from toolchain.scan.evaluate.frames import MAYBE_UNBOUND
 from toolchain.scan.evaluate.interpreter import Interpreter
-from toolchain.scan.evaluate.judge import judge_defaults, judge_environment
+from toolchain.scan.evaluate.judge import judge_defaults, judge_environment, judge_search_path
 from toolchain.scan.evaluate.modules import import_module
 from toolchain.scan.evaluate.objects import class_attribute
 from toolchain.scan.evaluate.power import powerful
@@ -189,6 +189,8 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
             lose_all(it, value)
             if isinstance(option, Ref):
                 judge_defaults(it, option.path, node)
+                if option.path == "sys.path":
+                    judge_search_path(it, value, node)
         elif isinstance(option, Map):
             _set_in_map(option, key, value)
         elif isinstance(option, FrameDict) and isinstance(key, Const) and isinstance(key.value, str):

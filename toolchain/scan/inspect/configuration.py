@@ -42,12 +42,32 @@ def configuration_problems(entry: Entry, kind: str, policy: Policy) -> Iterator[
     if kind == "text":
         return
     yield from _targets(entry.name, data, policy)
+    if kind == "configuration":
+        yield from _logging_expressions(entry.name, data, policy)
     if kind != "configuration":
         yield from _remote_code(entry.name, data)
         yield from _modules(entry.name, data)
     if entry.name.endswith(_BUILD_FILES) and (hook := _BUILD_HOOKS.search(data)):
         message = "code that runs when the plugin is built"
         yield Problem("file.build-hook", message, entry.name, line_number(data, hook.start()))
+
+
+# What logging.config.fileConfig evaluates as Python in the sections of handlers and formatters.
+_EVALUATED = re.compile(rb"^[ \t]*(?:args|kwargs|class)[ \t]*[=:]([^\n]*(?:\n[ \t]+[^\n]*)*)", re.MULTILINE)
+_LOGGING = re.compile(rb"^\[(?:handler|formatter|logger)(?:s|_\w+)\]", re.MULTILINE)
+_CODE = re.compile(rb"__\w+__|\b(?:eval|exec|compile|open|getattr|globals|vars|breakpoint)[ \t]*\(|\blambda\b")
+_DOTTED = re.compile(rb"[A-Za-z_]\w*(?:\.\w+)+")
+
+
+def _logging_expressions(file: str, data: bytes, policy: Policy) -> Iterator[Problem]:
+    if not _LOGGING.search(data):
+        return
+    for found in _EVALUATED.finditer(data):
+        names = (name.decode("utf-8", "replace") for name in _DOTTED.findall(found.group(1)))
+        rules = [rule for name in names if (rule := policy.match(policy.canonical(name))) is not None]
+        if _CODE.search(found.group(1)) or any(rule.default == "forbidden" for rule in rules):
+            message = "an expression that logging.config.fileConfig runs"
+            yield Problem("code.builtin", message, file, line_number(data, found.start()))
 
 
 def _targets(file: str, data: bytes, policy: Policy) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolchain.scan.evaluate.interpreter import Model
+from toolchain.scan.evaluate.models.annotations import of_forward_reference, of_get_type_hints
 from toolchain.scan.evaluate.models.attributes import (
     getter,
     of_formatter,
@@ -47,6 +48,8 @@ from toolchain.scan.evaluate.models.iteration import (
 )
 from toolchain.scan.evaluate.values import UNKNOWN, Const, FrameDict, Seq
 
+A_TEMPORARY_FOLDER = "/tmp/?"  # noqa: S108 - what a name stands for, not a place
+
 MODELS: dict[str, Model] = {
     "builtins.getattr": of_getattr,
     "builtins.setattr": of_setattr,
@@ -75,7 +78,7 @@ MODELS: dict[str, Model] = {
     "builtins.eval": read_code,
     "builtins.exec": read_code,
     "builtins.compile": read_code,
-    "typing.ForwardRef": read_code,
+    "typing.ForwardRef": of_forward_reference,
     "pandas.eval": read_query,
     "numexpr.evaluate": read_code,
     "sympy.sympify": read_code,
@@ -140,6 +143,11 @@ MODELS: dict[str, Model] = {
         "list", [Seq("tuple", [UNKNOWN, it.ref("sys.modules.?")])], exact=False
     ),
     "sys.modules.copy": lambda it, _request: it.ref("sys.modules"),
+    "typing.get_type_hints": of_get_type_hints,
+    "typing_extensions.get_type_hints": of_get_type_hints,
+    "tempfile.gettempdir": lambda _it, _r: Const(A_TEMPORARY_FOLDER),
+    "tempfile.mkdtemp": lambda _it, _r: Const(A_TEMPORARY_FOLDER),
+    "tempfile.TemporaryDirectory": lambda _it, _r: Const(A_TEMPORARY_FOLDER),
     "inspect.getmembers": of_getmembers,
     "inspect.getmembers_static": of_getmembers,
     "sys.modules.get": lambda it, r: it.item(it.ref("sys.modules"), r.args[0], r.node) if r.args else UNKNOWN,
