@@ -76,9 +76,10 @@ _ENVIRONMENT_FILE = re.compile(r"^/proc/(?:\d+|self|thread-self)/environ$")
 class Doing:
     """One thing that was tried.
 
-    ``kind`` is what the source calls it, ``answer`` what became of it (``refused``, ``carried out``, …; empty
-    where only the interpreter tells). ``count`` is the larger of what the witnesses say. ``file`` and ``line`` are
-    a line of the plugin's, where Python knows it; ``by`` the program that made the call, where the kernel tells.
+    ``kind`` is what the source calls it, ``answer`` what became of it (``refused``, ``let through to the kernel``,
+    …; empty where only the interpreter tells). ``count`` is the larger of what the witnesses say. ``file`` and
+    ``line`` are a line of the plugin's, where Python knows it; ``by`` the program that made the call, where the
+    kernel tells.
     """
 
     category: Category
@@ -161,9 +162,16 @@ def _merge(found: dict[tuple[str, str, str], Doing], new: Doing) -> None:
         found[key] = new
         return
     both = old.witnesses | new.witnesses
-    count = old.count + new.count if old.witnesses == new.witnesses else max(old.count, new.count)
-    answer = "carried out" if "carried out" in (old.answer, new.answer) else old.answer or new.answer
-    shown = new if old.answer == "no such file" and new.answer == "carried out" else old
+    # A program that is looked for along PATH is tried in every folder of it: one start, most of them in vain.
+    is_search = "no such file" in {old.answer, new.answer} and new.category is Category.EXECUTION
+    is_sum = old.witnesses == new.witnesses and not is_search
+    count = old.count + new.count if is_sum else max(old.count, new.count)
+    answer = (
+        "let through to the kernel"
+        if "let through to the kernel" in (old.answer, new.answer)
+        else old.answer or new.answer
+    )
+    shown = new if old.answer == "no such file" and new.answer == "let through to the kernel" else old
     found[key] = replace(
         shown,
         count=count,

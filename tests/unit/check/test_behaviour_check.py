@@ -31,7 +31,7 @@ def event(kind: str, subject: str, **details: Any) -> dict[str, Any]:
 
 def program(line: str) -> dict[str, Any]:
     words = line.split()
-    return event("execute", words[0], arguments=words, answer="carried out")
+    return event("execute", words[0], arguments=words, answer="let through to the kernel")
 
 
 @pytest.mark.parametrize(

@@ -55,16 +55,21 @@ def test_what_only_one_of_them_tells_stays_its_own():
 def test_one_program_looked_for_along_the_path_is_one_start():
     tries = [
         event("execute", f"/{folder}/ffmpeg", arguments=["ffmpeg", "-i"], answer=answer)
-        for folder, answer in (("usr/local/bin", "no such file"), ("usr/bin", "carried out"))
+        for folder, answer in (
+            ("usr/local/bin", "no such file"),
+            ("usr/local/sbin", "no such file"),
+            ("usr/bin", "let through to the kernel"),
+        )
     ]
     told = event("execute", "ffmpeg", arguments=["ffmpeg", "-i"], file="core.py", line=3)
     doing = only({"tests": account(tries, [told])})
-    assert (doing.subject, doing.answer, doing.line) == ("/usr/bin/ffmpeg", "carried out", 3)
+    assert (doing.subject, doing.answer, doing.line) == ("/usr/bin/ffmpeg", "let through to the kernel", 3)
+    assert doing.count == 1
 
 
 def test_a_program_does_not_hide_behind_the_arguments_of_another():
     tries = [
-        event("execute", path, arguments=["ffmpeg", "-i"], answer="carried out")
+        event("execute", path, arguments=["ffmpeg", "-i"], answer="let through to the kernel")
         for path in ("/usr/bin/ffmpeg", "/opt/mixpeek/plugin/a/ffmpeg", "/bin/sh")
     ]
     doings = read_behaviour({"tests": account(tries)}).doings
@@ -105,7 +110,7 @@ def test_a_name_with_a_search_domain_is_the_name_that_python_asked_for():
     ],
 )
 def test_a_file_s_category(kind, path, category):
-    assert only({"tests": account([event(kind, path, answer="carried out")])}).category is category
+    assert only({"tests": account([event(kind, path, answer="let through to the kernel")])}).category is category
 
 
 def test_categories_are_in_order():

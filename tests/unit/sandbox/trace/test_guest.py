@@ -128,7 +128,7 @@ class TestLedger:
     def test_one_program_with_other_arguments_is_another_event(self):
         ledger = Ledger()
         for line in ("uname -p", "uname -a"):
-            ledger.note("execute", "/usr/bin/uname", answer="carried out", arguments=line.split())
+            ledger.note("execute", "/usr/bin/uname", answer="let through to the kernel", arguments=line.split())
         assert [event["arguments"][1] for event in ledger.take()["events"]] == ["-p", "-a"]
 
     def test_a_flood_of_one_kind_hides_no_other(self):
