@@ -85,12 +85,17 @@ class KeyStore:
         return CryptoSigner(key)
 
     def trust(self, file: Path, name: str) -> TrustedKey:
-        """Trust the public key in ``file`` under ``name``. Raises ``UsageFault`` for what is no such key."""
+        """Trust the public key in ``file`` under ``name``; one that is trusted already keeps the name that it has.
+
+        Raises ``UsageFault`` for what is no such key.
+        """
         if not _NAME.fullmatch(name) or name == OWN:
             raise UsageFault(f"{name!r} cannot name a key", remedy="use letters, digits, `.`, `_`, `@` and `-`")
         key = _public_key(file)
+        if known := self.trusted().get(key.keyid):
+            return known[0]
         target = self._trusted(name)
-        if target.exists() and _public_key(target).keyid != key.keyid:
+        if target.exists():
             remedy = f"choose another name, or remove {target} first"
             raise UsageFault(f"{name!r} is the name of another key", where=str(target), remedy=remedy)
         _write(target, _read(file, "pass a public key in PEM"), 0o644)

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from toolchain.cli.main import run
 from toolchain.core.errors import UsageFault
 from toolchain.publish.keys import KeyStore, KeyUnusable, public_keys
 from toolchain.publish.record.signing import KeylessSigner
@@ -108,3 +109,20 @@ def test_a_folder_without_public_keys_trusts_nobody_and_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(UsageFault, match="key"):
             public_keys(folder)
+
+
+def test_a_key_that_is_trusted_already_keeps_its_name(keys, tmp_path):
+    theirs = KeyStore(tmp_path / "theirs").generate()
+    first = keys.trust(theirs.path, "first")
+    assert keys.trust(theirs.path, "second") == first == keys.trust(theirs.path, "first")
+    assert keys.trust(keys.public_path, "mine").name == "own"
+    assert [path.name for path in (keys.folder / "trusted").iterdir()] == ["first.pub"]
+
+
+def test_the_command_says_that_a_key_is_trusted_under_another_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MIXPEEK_STATE_DIR", str(tmp_path / "state"))
+    theirs = KeyStore(tmp_path / "theirs").generate()
+    assert run(["key", "trust", str(theirs.path), "--name", "first"]) == 0
+    assert "trusted as first" in capsys.readouterr().out
+    assert run(["key", "trust", str(theirs.path), "--name", "second"]) == 0
+    assert "trusted already as first" in capsys.readouterr().out

@@ -46,8 +46,12 @@ def show_command(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def trust_command(file: Path, name: str | None, *, as_json: bool) -> None:
     """Trust releases that a public key signed."""
-    key = key_store(os.environ).trust(file, name or file.stem)
+    wanted = name or file.stem
+    key = key_store(os.environ).trust(file, wanted)
     text = f"trusted as {key.name}: {key.keyid}"
+    if key.name != wanted:
+        text = f"trusted already as {key.name}, and keeps that name: {key.keyid}\n"
+        text += f"A policy names it {key.name!r} or by its id; for another name remove {key.path} first."
     finish(Result("key trust", ExitCode.PASSED, text, {"key": _json(key)}), as_json=as_json)
 
 
