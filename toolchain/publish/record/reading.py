@@ -60,7 +60,10 @@ def read_record(path: Path) -> dict[str, SignedStatement]:
         with path.open("rb") as stream:
             data = stream.read(RECORD_LIMIT + 1)
     except OSError as reason:
-        remedy = "`mixpeek plugin publish --dry-run` makes it beside the archive; pass one elsewhere with --record"
+        remedy = "ask the publisher for it, and lay it beside the archive or pass it with --record; "
+        remedy += "your own release gets one from `mixpeek plugin publish --dry-run`"
+        if not isinstance(reason, FileNotFoundError):
+            remedy = "check that it is a file that you may read"
         raise UsageFault(f"the record cannot be read: {reason.strerror}", where=str(path), remedy=remedy) from None
     return parse_record(data)
 
