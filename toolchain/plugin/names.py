@@ -59,7 +59,7 @@ def validate_name(name: str) -> list[NameProblem]:
 
 def suggest_name(name: str) -> str | None:
     """Return a name near ``name`` that can be used, or None when there is none."""
-    nearest = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
+    nearest = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()
     for candidate in (nearest, f"{nearest}_extractor", f"extractor_{nearest}"):
         if nearest and NAME_PATTERN.fullmatch(candidate) and not _taken_by(candidate):
             return candidate
@@ -85,10 +85,14 @@ def _pattern_problem(name: str) -> NameProblem:
     if strange and strange[0] == "-":
         return NameProblem(f"{shown} holds a hyphen: the platform refuses it, Python cannot import it.", remedy)
     if strange:
-        return NameProblem(f"{shown} holds {strange[0]!r}; allowed are a to z, digits and underscores.", remedy)
+        return NameProblem(
+            f"{shown} holds {strange[0]!r}; allowed are the letters a to z and A to Z, digits and underscores.",
+            remedy,
+        )
     if not name[0].isalpha():
         return NameProblem(f"{shown} does not start with a letter.", remedy)
-    return NameProblem(f"{shown} is {len(name)} characters long; the platform takes 3 to 64.", remedy)
+    length = f"{len(name)} character{'' if len(name) == 1 else 's'}"
+    return NameProblem(f"{shown} is {length} long; the platform takes 3 to 64.", remedy)
 
 
 def _taken_by(name: str) -> str | None:

@@ -58,7 +58,7 @@ def test_a_hyphenated_name_is_answered_with_the_underscored_one() -> None:
     ("name", "suggestion"),
     [
         ("face-detector", "face_detector"),
-        ("My Plugin!", "My_Plugin"),
+        ("My Plugin!", "my_plugin"),
         ("numpy", "numpy_extractor"),
         ("ab", "ab_extractor"),
         ("3d", "extractor_3d"),
@@ -100,3 +100,10 @@ def test_the_strict_version_pattern_takes_only_three_parts() -> None:
     assert VERSION_PATTERN.fullmatch("10.0.3")
     assert not any(VERSION_PATTERN.fullmatch(text) for text in ("v1.0.0", "1.0", "01.0.0", "1.0.0\n"))
     assert not NAME_PATTERN.fullmatch("abc\n")
+
+
+def test_what_is_allowed_is_said_whole():
+    (problem,) = validate_name("My Plugin")
+    assert "a to z and A to Z" in problem.message
+    assert problem.remedy == "use 'my_plugin'"
+    assert "1 character long" in validate_name("a")[0].message
