@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,6 +25,8 @@ _PRIVATE_KEY: Final = re.compile(rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
 # Keys and tokens are short texts; a model's weights are not searched for them.
 _SEARCHED_BYTES: Final = 4 << 20
 _MEGABYTE: Final = 1e6
+# Between making a file and locking it a pack is not yet known to live.
+_SPARED_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def pack_plugin(order: PackOrder, reporter: Reporter) -> PackOutcome:
         packed = _write(order, reading, phase.advance)
         done = packed.reading
         ratio = f"{done.extracted_bytes / _MEGABYTE:.1f} MB in {done.archive_bytes / _MEGABYTE:.1f} MB"
-        phase.result = f"{len(done.members)} files, {ratio}"
+        phase.result = f"{len(done.members)} file{'s' * (len(done.members) != 1)}, {ratio}"
     too_large = _too_large(packed.reading.archive_bytes)
     if too_large:
         packed.path.unlink()
@@ -97,18 +103,34 @@ def _write(order: PackOrder, reading: Reading, advance: Callable[[str], None]) -
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_stale(folder, name)
         try:
             with partial.open("x+b") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX)
                 written = write_archive(name, files, stream, order.form, progress)
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
     except OSError as reason:
         remedy = "name a folder that you may write with --output, and free some space"
+        if isinstance(reason, (FileExistsError, NotADirectoryError)):
+            remedy = "name a folder with --output: the archive's own name is fixed"
         raise UsageFault(
             f"the archive cannot be written: {reason.strerror}", where=str(target), remedy=remedy
         ) from None
     return PackedPlugin(name, version, target, written)
+
+
+def _remove_stale(folder: Path, name: str) -> None:
+    """Remove what packs of this plugin left that were killed: no living one holds its lock."""
+    ours = re.compile(rf"\.{re.escape(name)}-[0-9.]+\.(?:tar\.gz|zip)\.[0-9a-f]{{8}}")
+    for path in folder.iterdir():
+        if not ours.fullmatch(path.name):
+            continue
+        with suppress(OSError), os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
+            if time.time() - os.fstat(stream.fileno()).st_mtime > _SPARED_SECONDS:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 def _secrets(tree: PluginTree, secret: str | None) -> Iterator[Finding]:

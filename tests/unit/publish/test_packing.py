@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 
 import pytest
 
@@ -107,3 +109,28 @@ def test_the_command_refuses_the_api_key_in_use(plugin, capsys, monkeypatch):
     envelope = json.loads(capsys.readouterr().out)
     assert [finding["rule"] for finding in envelope["findings"]] == ["pack.api-key"]
     assert envelope["data"] == {"archive": None}
+
+
+def test_what_a_killed_pack_left_is_removed_and_a_living_one_s_is_not(plugin):
+    folder = plugin.root / "dist"
+    folder.mkdir()
+    stale, living, new, other = (
+        folder / f".{name}-0.9.0.tar.gz.0123456{digit}"
+        for name, digit in ((NAME, "a"), (NAME, "b"), (NAME, "c"), ("other", "d"))
+    )
+    for path in (stale, living, new, other):
+        path.write_bytes(b"half")
+        if path != new:
+            os.utime(path, (0, 0))
+    with living.open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        pack(plugin)
+    assert [path.exists() for path in (stale, living, new, other)] == [False, True, True, True]
+
+
+def test_a_file_in_the_place_of_the_folder_is_told_so(plugin, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageFault, match="File exists") as caught:
+        pack(plugin, output=tmp_path / "file")
+    assert "name a folder" in caught.value.remedy
+    assert "space" not in caught.value.remedy
