@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ from toolchain.plugin.ignore import IgnoreRules
 FILE_LIMIT = 1_000
 SIZE_LIMIT = 500 << 20
 NAME_LIMIT = 255  # bytes of a path in the plugin
+# https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file: devices, separators, ends that are dropped
+_PLAIN_NAME = "rename the file; letters, digits, `_`, `-` and `.` work everywhere"
+_WINDOWS = re.compile(
+    r'[<>:"|?*]|(?:^|/)(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.[^/]*)?(?:/|$)|[. ](?:/|$)', re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -83,12 +89,8 @@ def read_tree(folder: Path) -> PluginTree:
             continue  # an editor's or a test's own file that is gone again
         except PermissionError as reason:
             raise _unreadable(reason) from None
-        if not name.isprintable() or "\\" in name:
-            findings.append(_strange_name(name))
-        elif unicodedata.normalize("NFC", name) != name:
-            findings.append(_decomposed(name))
-        elif len(name.encode()) > NAME_LIMIT:
-            findings.append(_long_name(name))
+        if (problem := _name_problem(name)) is not None:
+            findings.append(problem)
         elif stat.S_ISREG(status.st_mode):
             files.append(PluginFile(name, path, status.st_size, bool(status.st_mode & 0o100)))
         else:
@@ -119,11 +121,25 @@ def _unreadable(reason: OSError) -> PluginFault:
     )
 
 
+def _name_problem(name: str) -> Finding | None:
+    if not name.isprintable() or "\\" in name:
+        return _strange_name(name)
+    if unicodedata.normalize("NFC", name) != name:
+        return _decomposed(name)
+    if _WINDOWS.search(name):
+        return _windows_name(name)
+    return _long_name(name) if len(name.encode()) > NAME_LIMIT else None
+
+
 def _strange_name(name: str) -> Finding:
     """A name that is no text would not come through an archive, and its controls would steer a terminal."""
-    remedy = "rename the file; letters, digits, `_`, `-` and `.` work everywhere"
     message = "the name holds a backslash, invisible characters or bytes that are not UTF-8"
-    return error("structure.file-name", message, remedy, file=ascii(name)[1:-1])
+    return error("structure.file-name", message, _PLAIN_NAME, file=ascii(name)[1:-1])
+
+
+def _windows_name(name: str) -> Finding:
+    message = "Windows cannot have a file of this name: it would be a device, a stream or another file there"
+    return error("structure.file-name", message, _PLAIN_NAME, file=name)
 
 
 def _decomposed(name: str) -> Finding:

@@ -147,3 +147,18 @@ def test_a_folder_that_may_not_be_read_is_named(mode, tmp_path):
     (tmp_path / "locked").chmod(mode)
     with permissions_bind(), pytest.raises(PluginFault, match=r"locked.*: the plugin cannot be read here"):
         read_tree(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["CON.txt", "sub/aux", "a:b.txt", "what?.txt", "dot.", "space /a.py", "com1.tar.gz"]
+)
+def test_a_name_that_windows_cannot_have_is_refused(name, tmp_path):
+    put(tmp_path, name)
+    (finding,) = read_tree(tmp_path).findings
+    assert (finding.rule, finding.file) == ("structure.file-name", name)
+
+
+@pytest.mark.parametrize("name", ["console.py", "con_.py", "acon", ".hidden", "a b.txt", "com.py", "nul-1.txt"])
+def test_names_near_those_are_taken(name, tmp_path):
+    put(tmp_path, name)
+    assert read_tree(tmp_path).findings == ()
