@@ -12,7 +12,7 @@ from images import plugin_lock
 from images.base.catalogue import Accelerator
 from images.build import BuildRequest, BuiltImage, build, platform_architecture, require_tag
 from images.code import SourceFile
-from images.environment import cache_directory
+from images.environment import cache_directory, index_url
 from images.files import Cache
 from images.requirements import RequirementSet, read_requirements
 from images.sbom import bill_of_materials
@@ -62,6 +62,7 @@ def build_plugin(order: BuildOrder, reporter: Reporter) -> BuildOutcome:
         raise UsageFault("--locked and --upgrade exclude each other", remedy="give one of them")
     if order.tag is not None:
         require_tag(order.tag)
+    index_url()  # one that makes no sense is told before anything is made
     reading = read_plugin(order.path)
     requirements = read_requirements(reading.tree.root, reading.manifest.dependencies)
     findings = ordered([*reading.structure_findings, *reading.identity_findings, *requirements.findings])

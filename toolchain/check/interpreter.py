@@ -130,6 +130,7 @@ def _missing(python: Path, wanted: Wanted) -> list[str]:
         versions, markers = told["versions"], told["markers"]
     except (ProcessFailed, ValueError, KeyError, TypeError) as reason:
         why = reason.message if isinstance(reason, ProcessFailed) else answer.stderr.strip()[-300:]
+        why = why or "it does not answer as a Python does"
         raise UsageFault(f"that Python does not run: {why}", where=str(python), remedy="choose another") from None
     return [
         str(requirement)

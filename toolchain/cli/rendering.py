@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from toolchain.check.report import CheckResult, Status, TestReport
@@ -26,6 +27,7 @@ _WORDS = {
 }
 _PLURALS = {"error": "errors", "warning": "warnings", "note": "notes"}
 _SHOWN_FINDINGS = 100
+_SHOWN_AT_A_LINE = 3
 
 
 def render_report(report: TestReport, *, verbose: bool) -> str:
@@ -73,15 +75,30 @@ def _step(step: dict[str, Any]) -> tuple[str, ...]:
 
 
 def render_findings(findings: Sequence[Finding]) -> list[str]:
-    """Each finding with its place and its remedy, as lines."""
+    """Each finding with its place and its remedy, as lines; of many of a kind at one line the first few."""
     lines = []
-    for finding in findings[:_SHOWN_FINDINGS]:
-        place = f"{finding.file}:{finding.line}: " if finding.line else f"{finding.file}: " if finding.file else ""
-        lines += ["", f"{finding.severity.value}: {place}{finding.message}  [{finding.rule}]"]
-        lines += [f"  fix: {finding.remedy}"]
+    for line, group in groupby(findings[:_SHOWN_FINDINGS], key=_line_of):
+        same = list(group)
+        shown = same[:_SHOWN_AT_A_LINE] if line[-1] else same
+        lines += [text for finding in shown for text in _finding(finding)]
+        if len(same) > len(shown):
+            lines.append(f"  … and {len(same) - len(shown)} more of these at {same[0].file}:{same[0].line}")
     if len(findings) > _SHOWN_FINDINGS:
         lines.append(f"… and {len(findings) - _SHOWN_FINDINGS} more (--json shows all)")
     return lines
+
+
+def _line_of(finding: Finding) -> tuple[str, str, str | None, int | None]:
+    return (finding.rule, finding.remedy, finding.file, finding.line)
+
+
+def _finding(finding: Finding) -> list[str]:
+    place = f"{finding.file}:{finding.line}: " if finding.line else f"{finding.file}: " if finding.file else ""
+    return [
+        "",
+        f"{finding.severity.value}: {place}{finding.message}  [{finding.rule}]",
+        f"  fix: {finding.remedy}",
+    ]
 
 
 def _observed(report: TestReport) -> list[str]:

@@ -103,3 +103,9 @@ def test_where_none_fits_and_none_can_be_made(pythons, tmp_path, monkeypatch):
     monkeypatch.setattr(interpreter, "run", run)
     with pytest.raises(DependencyFault, match="no such package"):
         choose(tmp_path, requirements=("no-such-package",))
+
+
+def test_a_program_that_is_no_python_gets_a_reason(monkeypatch, tmp_path):
+    monkeypatch.setattr(interpreter, "run", lambda argv, **_: Completed(tuple(argv), 0, "", "", 0.1))
+    with pytest.raises(UsageFault, match="does not run: it does not answer as a Python does"):
+        choose(tmp_path, given=Path("/bin/true"))

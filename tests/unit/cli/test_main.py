@@ -6,6 +6,7 @@ import pkgutil
 import warnings
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import jsonschema
@@ -15,10 +16,18 @@ import images
 import registry
 import sandbox
 import toolchain
+from tests.support.permissions import permissions_bind
+from tests.support.results import finding, result
+from toolchain.building import BuildOrder, BuildOutcome
+from toolchain.cli.commands.plugin_build import _result as build_result
 from toolchain.cli.main import LazyGroup, cli, plugin, run
 from toolchain.cli.output import Result, finish, report_error
+from toolchain.cli.rendering import render_findings
+from toolchain.cli.scan_rendering import to_text
 from toolchain.core.errors import EngineUnavailable, ExitCode, MixpeekError, PluginFault, UsageFault
 from toolchain.core.findings import Finding, Severity
+from toolchain.publish.record.reading import read_record
+from toolchain.scan import Scanned
 
 SCHEMA = json.loads(files("toolchain.cli").joinpath("output.schema.json").read_text())
 
@@ -219,3 +228,50 @@ def test_nothing_is_started_to_look_for_leftovers(monkeypatch, capsys):
     monkeypatch.setattr("toolchain.cli.commands.sandbox_clean.connect_running", lambda: None)
     assert run(["sandbox", "clean"]) == ExitCode.PASSED
     assert "no engine is running" in capsys.readouterr().out
+
+
+def test_many_findings_of_a_kind_at_one_line_are_shown_as_a_few():
+    many = [Finding(Severity.ERROR, "tests.failed", f"test {n}", "correct it", "core.py", 3) for n in range(29)]
+    elsewhere = Finding(Severity.ERROR, "tests.failed", "another", "correct it", "core.py", 4)
+    shown = "\n".join(render_findings([*many, elsewhere]))
+    assert shown.count("fix: correct it") == 4
+    assert "… and 26 more of these at core.py:3" in shown
+    assert "another" in shown
+
+
+def test_a_pruning_that_removes_nothing_says_why(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MIXPEEK_CACHE_DIR", str(tmp_path))
+    assert run(["cache", "prune"]) == 0
+    assert "--unused-days" in capsys.readouterr().out
+    assert run(["cache", "prune", "--keep", "0"]) == 0
+    assert "--unused-days" not in capsys.readouterr().out
+
+
+def test_a_missing_record_is_the_publishers_to_give(tmp_path):
+    with pytest.raises(UsageFault, match="the record cannot be read") as caught:
+        read_record(tmp_path / "nope")
+    assert "ask the publisher" in caught.value.remedy
+    (tmp_path / "locked").touch(mode=0)
+    with permissions_bind(), pytest.raises(UsageFault, match="Permission denied") as caught:
+        read_record(tmp_path / "locked")
+    assert "may read" in caught.value.remedy
+
+
+def test_one_is_not_many():
+    assert "1 finding in 1 file, 4 lines of Python" in to_text([Scanned("a", result(finding()))], ())
+
+
+def test_a_build_says_where_its_sbom_lies(tmp_path):
+    image = SimpleNamespace(
+        id="sha256:1",
+        tag="mixpeek/a:cpu",
+        size=1,
+        base=SimpleNamespace(id="", tag="base", origin="", target=SimpleNamespace(architecture="amd64")),
+        lock=SimpleNamespace(digest="", wheels=()),
+        route="load",
+        phases=(),
+    )
+    outcome = BuildOutcome((), image, tmp_path / "pylock.cpu.toml")
+    said = build_result(outcome, image, BuildOrder(tmp_path, sbom=tmp_path / "sbom.json"))
+    assert f"SBOM written: {tmp_path / 'sbom.json'}" in said.text
+    assert said.data["image"]["architecture"] == "amd64"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from images.cache import prune, show
+from images.cache import LIMIT_BYTES, prune, show
 from images.environment import cache_directory
 from images.files import Cache
 from toolchain.cli.output import Result, finish
@@ -13,6 +13,9 @@ from toolchain.core.errors import ExitCode
 
 _DAY = 86_400.0
 _KEPT = Size(least=0)
+_KEPT_WHY = f"""
+Without options only what is beyond {LIMIT_BYTES >> 30} GiB goes, and nothing that was used within the last hour.
+Give --keep SIZE or --unused-days DAYS to remove more."""
 
 
 @click.group("cache")
@@ -51,5 +54,7 @@ def prune_command(keep: int | None, unused_days: float | None, *, as_json: bool)
         else prune(cache, keep_bytes=keep, unused_seconds=unused)
     )
     removed, left = f"{done.bytes / 1e6:.1f} MB", f"{done.left_bytes / 1e6:.1f} MB"
-    text = f"removed {done.files} files, {removed}; {left} left in {cache.root}"
+    text = f"removed {done.files} file{'' if done.files == 1 else 's'}, {removed}; {left} left in {cache.root}"
+    if keep is None and unused is None and not done.files:
+        text += _KEPT_WHY
     finish(Result("cache prune", ExitCode.PASSED, text, {"path": str(cache.root), **vars(done)}), as_json=as_json)

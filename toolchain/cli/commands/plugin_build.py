@@ -56,10 +56,10 @@ def command(
         text = "\n".join([*render_findings(outcome.findings), "", "not built"])
         refused = Result("plugin build", ExitCode.PLUGIN_AT_FAULT, text, {"image": None}, outcome.findings)
         finish(refused, as_json=as_json)
-    finish(_result(outcome, outcome.image, accelerator), as_json=as_json)
+    finish(_result(outcome, outcome.image, order), as_json=as_json)
 
 
-def _result(outcome: BuildOutcome, image: BuiltImage, accelerator: Accelerator) -> Result:
+def _result(outcome: BuildOutcome, image: BuiltImage, order: BuildOrder) -> Result:
     findings = outcome.findings
     lines = [
         *render_findings(findings),
@@ -67,8 +67,9 @@ def _result(outcome: BuildOutcome, image: BuiltImage, accelerator: Accelerator) 
         f"{image.size / 1e6:.0f} MB, {image.base.tag}",
     ]
     lines.append(f"lock {'written' if outcome.lock_changed else 'unchanged'}: {outcome.lock}")
+    lines += [f"SBOM written: {order.sbom}"] if order.sbom is not None else []
     data = {"image": describe_image(image), "lock": str(outcome.lock), "lock_changed": outcome.lock_changed}
-    if accelerator == "cuda":
+    if order.accelerator == "cuda":
         comparison = compare(image.cuda, read_gpus(), memory_gb=outcome.gpu_memory_gb)
         lines += ["", render_comparison(comparison)]
         findings = (*findings, *comparison.findings)
