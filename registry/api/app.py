@@ -84,10 +84,11 @@ async def _validation(_request: Request, problem: Any) -> JSONResponse:
     return _answer(Refusal(422, "invalid_request", "; ".join(texts)[:2_000], details))
 
 
-async def _http(_request: Request, problem: Any) -> JSONResponse:
+async def _http(request: Request, problem: Any) -> Response:
     kind = {404: "not_found", 405: "method_not_allowed"}.get(problem.status_code, "http")
     message = f"{problem.detail}; the routes are listed at /openapi.json"
-    return _answer(Refusal(problem.status_code, kind, message, headers=dict(problem.headers or {})))
+    refusal = Refusal(problem.status_code, kind, message, headers=dict(problem.headers or {}))
+    return pages.error_page(refusal) if request.url.path.startswith("/review/") else _answer(refusal)
 
 
 async def _bug(_request: Request, bug: Any) -> JSONResponse:

@@ -18,6 +18,7 @@ from registry.errors import Refusal, forbidden, not_found
 from registry.pages import views
 from registry.pages.sessions import COOKIE, LIFE, Login, Sessions
 from registry.releases import catalogue
+from toolchain.core.sizes import shown_bytes
 
 router = APIRouter(prefix="/review", include_in_schema=False)
 
@@ -25,6 +26,7 @@ _HERE = Path(__file__).parent
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
+_TEMPLATES.filters["shown_bytes"] = shown_bytes
 _TEMPLATES.globals["verdicts"] = tuple(catalogue.VERDICTS)
 HEADERS = {
     "Content-Security-Policy": (
@@ -35,6 +37,10 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+_WRONG_KEY = "This key is not valid here. Ask the registry's operator for a reviewer's key."
+_MISSING = "There is no such release here: it was deleted, or it is in a namespace that your key does not open."
 
 
 class DecisionForm(BaseModel):
@@ -68,7 +74,8 @@ def login(request: Request, key: Annotated[str, Form(max_length=200)]) -> Respon
         registry.strangers.take(request.client.host if request.client else "")
         value = _sessions(request).open(registry.keys.principal(key.strip()))
     except Refusal as refusal:
-        return _page("login.html", refusal.status, problem=refusal.message, login=None)
+        problem = _WRONG_KEY if refusal.status == 401 else refusal.message
+        return _page("login.html", refusal.status, problem=problem, login=None)
     answer = RedirectResponse("/review", 303, HEADERS)
     answer.set_cookie(
         COOKIE,
@@ -146,8 +153,9 @@ def decide(request: Request, namespace: str, plugin_id: str, form: Annotated[Dec
 
 
 def error_page(refusal: Refusal) -> Response:
-    """A refusal as a page."""
-    return _page("error.html", refusal.status, login=None, refusal=refusal)
+    """A refusal as a page: what programs are told to do about a missing plugin is no help to a reviewer."""
+    message = _MISSING if refusal.status == 404 else refusal.message
+    return _page("error.html", refusal.status, login=None, refusal=refusal, message=message)
 
 
 def _page(template: str, status: int, **values: Any) -> HTMLResponse:

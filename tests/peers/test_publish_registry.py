@@ -98,6 +98,8 @@ def test_what_a_reviewer_stopped_is_told_as_that(server, somebody, tmp_path, cap
     assert (code, "review         quarantined" in told, "it calls home" in told) == (0, True, True)
     code, told = run("list", "--source", "custom")
     assert (code, "quarantined" in told, "not_deployed" in told, "passed" in told) == (0, True, True, False)
+    assert "built-in" not in run("list")[1]
+    assert "no built-in extractors" in run("list", "--source", "builtin")[1]
 
 
 def test_a_deleted_version_is_told_as_that(server, somebody, tmp_path):

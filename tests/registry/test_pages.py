@@ -135,7 +135,18 @@ def test_the_cookie_is_out_of_reach(server, page):
 def test_only_reviewers_log_in(server, page):
     publisher = page.post("/review/login", data={"key": server.key(Role.PUBLISHER, "ns_p")})
     assert (publisher.status_code, "set-cookie" in publisher.headers) == (403, False)
-    assert page.post("/review/login", data={"key": "sk_guessed"}).status_code == 401
+    guessed = page.post("/review/login", data={"key": "sk_guessed"})
+    assert (guessed.status_code, "MIXPEEK_API_KEY" in guessed.text) == (401, False)
+    assert "not valid here" in guessed.text
+
+
+def test_what_is_missing_is_told_to_a_reviewer_in_their_own_words(server, page):
+    logged_in(server, page, "ns_missing")
+    for path in ("/review/ns_missing/x_1_0_0", "/review/ns_other/x_1_0_0", "/review/a/b/c/d"):
+        missing = page.get(path)
+        assert (missing.status_code, missing.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "There is no such release here" in missing.text
+        assert "mixpeek" not in missing.text.partition("<main")[2]
 
 
 def test_forms_of_others_are_refused(server, publisher, page, archive):

@@ -17,6 +17,7 @@ from toolchain.check.reading import Reading, read_plugin
 from toolchain.core.errors import UsageFault
 from toolchain.core.findings import Finding, Severity, error, ordered
 from toolchain.core.reporter import Reporter
+from toolchain.core.sizes import shown_bytes
 from toolchain.plugin.tree import SIZE_LIMIT, PluginTree
 from toolchain.publish.archive import ArchiveFile, ArchiveReading, Format, write_archive
 
@@ -24,7 +25,6 @@ OUTPUT_FOLDER: Final = "dist"
 _PRIVATE_KEY: Final = re.compile(rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
 # Keys and tokens are short texts; a model's weights are not searched for them.
 _SEARCHED_BYTES: Final = 4 << 20
-_MEGABYTE: Final = 1e6
 # Between making a file and locking it a pack is not yet known to live.
 _SPARED_SECONDS: Final = 5.0
 
@@ -74,7 +74,7 @@ def pack_plugin(order: PackOrder, reporter: Reporter) -> PackOutcome:
     with reporter.phase("pack") as phase:
         packed = _write(order, reading, phase.advance)
         done = packed.reading
-        ratio = f"{done.extracted_bytes / _MEGABYTE:.1f} MB in {done.archive_bytes / _MEGABYTE:.1f} MB"
+        ratio = f"{shown_bytes(done.extracted_bytes)} in {shown_bytes(done.archive_bytes)}"
         phase.result = f"{len(done.members)} file{'s' * (len(done.members) != 1)}, {ratio}"
     too_large = _too_large(packed.reading.archive_bytes)
     if too_large:
@@ -99,7 +99,7 @@ def _write(order: PackOrder, reading: Reading, advance: Callable[[str], None]) -
     total = sum(file.size for file in files)
 
     def progress(done: int) -> None:
-        advance(f"{done / _MEGABYTE:.0f} of {total / _MEGABYTE:.0f} MB")
+        advance(f"{shown_bytes(done)} of {shown_bytes(total)}")
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from toolchain.core.digests import sha256_bytes
 from toolchain.core.errors import ExitCode, MixpeekError
 from toolchain.core.reporter import Phase, Reporter
+from toolchain.core.sizes import shown_bytes
 from toolchain.publish.client.errors import (
     AlreadyThere,
     NotThere,
@@ -30,7 +31,6 @@ from toolchain.publish.record.reading import record_document
 
 _CONTENT_TYPES: Final = {"tar.gz": "application/gzip", "zip": "application/zip"}
 _ROUNDS: Final = 3
-_MEGABYTE: Final = 1e6
 
 
 class DeploymentFailed(MixpeekError):
@@ -204,13 +204,13 @@ class Publisher:
         with self._reporter.phase("upload") as phase:
 
             def progress(sent: int, size: int, seconds: float) -> None:
-                phase.advance(f"{sent / _MEGABYTE:.1f} of {size / _MEGABYTE:.1f} MB{_rate(sent, seconds)}")
+                phase.advance(f"{shown_bytes(sent)} of {shown_bytes(size)}{_rate(sent, seconds)}")
 
             try:
                 stored = put_file(order, self._platform.transport.connection, progress, self._waiting.sleep)
             except UploadExpired as reason:
                 raise _StartAnew(reason) from reason
-            done = f"{stored.bytes / _MEGABYTE:.1f} MB{_rate(stored.bytes, stored.seconds)}"
+            done = f"{shown_bytes(stored.bytes)}{_rate(stored.bytes, stored.seconds)}"
             phase.result = "there already" if stored.was_there else done
         entry = replace(entry, stage=STORED, etag=stored.etag)
         self._journal.keep(self._place(packed), entry)
@@ -412,7 +412,7 @@ def _digests(plugin: Plugin) -> set[str]:
 
 
 def _rate(size: int, seconds: float) -> str:
-    return f" ({size / seconds / _MEGABYTE:.0f} MB/s)" if seconds > 0.01 else ""
+    return f" ({shown_bytes(size / seconds)}/s)" if seconds > 0.01 else ""
 
 
 def _now() -> datetime:

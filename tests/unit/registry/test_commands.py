@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from registry.database import Database
+from registry.log import Event, append
 from toolchain.cli.main import run
 
 
@@ -67,3 +69,19 @@ def test_a_server_that_would_trust_nobody_does_not_start(capsys, tmp_path, folde
     keys = str(tmp_path / folder)
     code, envelope = told(capsys, "registry", "serve", "--data", str(tmp_path / "data"), "--trusted-keys", keys)
     assert (code, envelope["error"]["id"], envelope["error"]["where"]) == (2, "usage", keys)
+
+
+def test_a_key_is_shown_once_with_its_id_beside_it_and_the_log_says_who_and_why(capsys, tmp_path):
+    place = ("--data", str(tmp_path))
+    assert run(["registry", "key", "create", "Ada", "--role", "reviewer", "-n", "*", *place]) == 0
+    made = capsys.readouterr()
+    key_id = made.err.partition(":")[0]
+    assert (made.out.startswith("sk_"), len(made.out.split())) == (True, 1)
+    assert made.err == f"{key_id}: reviewer in *; the key is shown this once:\n"
+    database = Database(f"sqlite:///{tmp_path}/registry.sqlite")
+    with database.write() as session:
+        decided = {"verdict": "rejected", "reason": "it calls\nhome", "by": key_id}
+        append(session, Event("release.decided", "ns_a", "x_1_0_0", decided))
+    database.close()
+    assert run(["registry", "log", *place]) == 0
+    assert f"x_1_0_0  rejected  by {key_id} (Ada)  it calls home\n" in capsys.readouterr().out

@@ -10,6 +10,7 @@ from images.files import Cache
 from toolchain.cli.output import Result, finish
 from toolchain.cli.sizes import Size
 from toolchain.core.errors import ExitCode
+from toolchain.core.sizes import shown_bytes
 
 _DAY = 86_400.0
 _KEPT = Size(least=0)
@@ -30,8 +31,8 @@ def show_command(*, as_json: bool) -> None:
     cache = Cache(cache_directory())
     uses = show(cache)
     total = sum(use.bytes for use in uses)
-    lines = [f"{use.bytes / 1e6:10.1f} MB  {use.files:6} files  {use.kind}: {use.meaning}" for use in uses]
-    lines.append(f"{total / 1e6:10.1f} MB  in {cache.root}")
+    lines = [f"{shown_bytes(use.bytes):>12}  {use.files:6} files  {use.kind}: {use.meaning}" for use in uses]
+    lines.append(f"{shown_bytes(total):>12}  in {cache.root}")
     data = {"path": str(cache.root), "bytes": total, "kinds": [vars(use) for use in uses]}
     finish(Result("cache show", ExitCode.PASSED, "\n".join(lines), data), as_json=as_json)
 
@@ -53,7 +54,7 @@ def prune_command(keep: int | None, unused_days: float | None, *, as_json: bool)
         if keep is None
         else prune(cache, keep_bytes=keep, unused_seconds=unused)
     )
-    removed, left = f"{done.bytes / 1e6:.1f} MB", f"{done.left_bytes / 1e6:.1f} MB"
+    removed, left = shown_bytes(done.bytes), shown_bytes(done.left_bytes)
     text = f"removed {done.files} file{'' if done.files == 1 else 's'}, {removed}; {left} left in {cache.root}"
     if keep is None and unused is None and not done.files:
         text += _KEPT_WHY

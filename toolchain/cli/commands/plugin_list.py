@@ -14,6 +14,8 @@ from toolchain.publish.client.errors import NotThere, ServerRefused
 from toolchain.publish.client.models import Plugin
 from toolchain.publish.client.platform import Platform
 
+_NO_LIST = "the server lists no built-in extractors"
+
 
 @click.command("list")
 @click.option("-n", "--namespace", metavar="ID", help="Namespace ID [env: MIXPEEK_NAMESPACE].")
@@ -39,6 +41,8 @@ def command(context: click.Context, namespace: str | None, source: str, *, as_js
     found = {plugin.plugin_id: plugin for plugin in (*others, *custom)}
     chosen = [plugin for plugin in found.values() if source in ("all", plugin.source)]
     chosen.sort(key=lambda plugin: (plugin.name, plugin.version or ""))
+    if source == "all" and note == _NO_LIST:
+        note = ""  # no news to those who did not ask for them
     finish(_result(chosen, namespace, note), as_json=as_json)
 
 
@@ -47,7 +51,7 @@ def _extractors(platform: Platform) -> tuple[list[Plugin], str]:
     try:
         return platform.extractors(), ""
     except NotThere:
-        return [], "the server lists no built-in extractors"
+        return [], _NO_LIST
     except ServerRefused as refusal:
         return [], f"the server's own extractors are not listed: {refusal.message}"
 

@@ -35,6 +35,9 @@ def create(
         from registry.access import Keys, Role
 
         key_id, key = Keys(opened).create(label, Role(role), namespaces)
+    if not as_json:
+        # On stderr: stdout is the key alone, for scripts.
+        click.echo(f"{key_id}: {role} in {', '.join(namespaces)}; the key is shown this once:", err=True)
     told = {"key_id": key_id, "key": key, "label": label, "role": role, "namespaces": list(namespaces)}
     finish(Result("registry key create", ExitCode.PASSED, key, told), as_json=as_json)
 
