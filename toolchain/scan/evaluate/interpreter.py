@@ -26,6 +26,13 @@ MAX_NESTED = 7
 _REGAINED = frozenset({"os", "builtins", "importlib"})
 
 
+# Methods that nothing but an event loop has.
+_OF_LOOPS = frozenset({
+    "create_datagram_endpoint", "create_unix_connection", "create_unix_server", "connect_accepted_socket",
+    "sock_connect", "sock_accept", "sock_sendall", "sock_recv_into", "subprocess_exec", "subprocess_shell",
+})  # fmt: skip
+
+
 Signal = str | None
 """``"break"``, ``"continue"`` or ``"return"`` where a statement takes it for sure, else ``None``."""
 
@@ -160,6 +167,9 @@ class Interpreter:
             found = self.ref(f"{path}.{name}", trail)
             if path in _REGAINED and self.policy.match(found.path) is not None:
                 return self.mention(found.step(found.path, f"{path} was handed on, out of sight"), node)
+        if name in _OF_LOOPS:
+            rule = "process.subprocess" if name.startswith("subprocess") else "network.socket"
+            self.emit(self.policy.rules[rule], f"?.{name}", node)
         return UNKNOWN
 
     def ref(self, path: str, trail: tuple[str, ...] = ()) -> Ref:

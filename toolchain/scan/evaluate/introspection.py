@@ -153,8 +153,11 @@ def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST
 
 
 def _spells(node: ast.AST, *before: str) -> bool:
-    """Whether an attribute is taken right from one of these attributes, as ``x.f_back.f_locals``."""
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr in before
+    """Whether an attribute is taken right from one of these, or from ``stack()[1][0]``."""
+    before_it = node.value if isinstance(node, ast.Attribute) else None
+    if isinstance(before_it, ast.Subscript):
+        return isinstance(before_it.value, ast.Subscript) and "frame" in before
+    return isinstance(before_it, ast.Attribute) and before_it.attr in before
 
 
 def _judge_frame(it: Interpreter, name: str, node: ast.AST) -> None:

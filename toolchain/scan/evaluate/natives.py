@@ -40,7 +40,7 @@ def call_outside(it: Interpreter, function: Ref, request: Call) -> Value:
     judge_call(it, function, request)
     model = MODELS.get(path)
     if model is not None:
-        if path in _ITERATING and any(isinstance(arg, Instance) for arg in request.args):
+        if path in _ITERATING and any(isinstance(arg, (Instance, Ref)) for arg in request.args):
             args = [iterated(it, arg, request.node) for arg in request.args]
             request = Call(args, request.kwargs, request.node, request.extra)
         return model(it, request)

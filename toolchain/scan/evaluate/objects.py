@@ -134,7 +134,9 @@ def attribute_of_class(it: Interpreter, value: Class, name: str, node: ast.AST) 
         hook = class_attribute(it, value.meta, "__getattr__")
         if isinstance(hook, Function):
             return it.call_function(hook, [value, Const(name)], {}, node)
-    return introspect(it, name, node) if name in {"__getattribute__", "__init__"} else UNKNOWN
+    if name in {"__getattribute__", "__init__"}:
+        return introspect(it, name, node)
+    return join(_of_subclasses(it, shared_instance(value), name)) if value.subclasses else UNKNOWN
 
 
 def class_attribute(it: Interpreter, cls: Class, name: str, depth: int = 8) -> Value | None:
@@ -153,7 +155,7 @@ def class_attribute(it: Interpreter, cls: Class, name: str, depth: int = 8) -> V
                     return inherited
             elif isinstance(real, Ref):
                 path = it.policy.canonical(f"{real.path}().{name}")
-                if it.policy.match(path) is not None:
+                if it.policy.match(path) is not None or path.startswith("string.Formatter()."):
                     return Ref(path, real.trail)
     return None
 

@@ -112,7 +112,17 @@ def _with(it: Interpreter, node: ast.With | ast.AsyncWith) -> Signal:
         entered = join(_enter(it, option, node) for option in each(value))
         if item.optional_vars is not None:
             assign(it, item.optional_vars, entered)
+    if any(map(_suppresses, node.items)):
+        bound, _ = branch(it, node.body)
+        it.frame.merge([bound], complete=False)
+        return None
     return it.execute(node.body)
+
+
+def _suppresses(item: ast.withitem) -> bool:
+    """``with suppress(ImportError):`` may leave its body anywhere."""
+    made = item.context_expr.func if isinstance(item.context_expr, ast.Call) else None
+    return (getattr(made, "attr", None) or getattr(made, "id", None)) == "suppress"
 
 
 def _enter(it: Interpreter, value: Value, node: ast.AST) -> Value:

@@ -172,7 +172,7 @@ def _of_object(it: Interpreter, value: Instance | Class, key: Value, node: ast.A
         function = class_attribute(it, cls, name)
         if isinstance(function, Function):
             return it.call_function(function, [value, key], {}, node)
-    return UNKNOWN
+    return value if isinstance(value, Class) else UNKNOWN  # Base[int] is Base
 
 
 def _holds(value: Value) -> TypeGuard[Instance]:

@@ -63,6 +63,14 @@ def onnx(domain: bytes, location: bytes = b"weights.bin", *, value_first: bool =
         ("a.yaml", "%TAG !p! tag:yaml%2Eorg,2002:pyth\n---\na: !p!on/name:os.system\n", [("data.yaml-tag", 1)]),
         ("a.yaml", "%TAG !p! tag:\n---\na: !p!yaml.org,2002:p 1\n", [("data.yaml-tag", 1)]),
         ("m/modules.json", '[{"idx": 0, "type": "joblib.numpy_pickle"}]', [("data.remote-code", 1)]),
+        ("a.ini", "[handler_h]\nargs=(__import__('os'),)\n", [("code.builtin", 2)]),
+        (
+            "a.ini",
+            "[handler_h]\nclass=StreamHandler\nargs=(sys.stdout,\n  os.popen('id'))\n",
+            [("code.builtin", 3)],
+        ),
+        ("a.ini", "[handler_h]\nclass=FileHandler\nargs=('app.log', 'a')\n", []),
+        ("a.ini", "[tool]\nargs=__import__\n", []),
         (
             "a.yaml",
             "%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!object/apply:os.system\n",

@@ -26,6 +26,7 @@ from toolchain.scan.evaluate.models.callables import (
     of_reference,
     of_super,
     of_thread,
+    of_trace,
     of_type,
 )
 from toolchain.scan.evaluate.models.code import of_import, of_import_module, of_resolve_name, read_code, read_query
@@ -126,6 +127,7 @@ MODELS: dict[str, Model] = {
     "builtins.classmethod": marking("class"),
     "sys._getframe": of_frame,
     "inspect.currentframe": of_frame,
+    **dict.fromkeys(("sys.settrace", "sys.setprofile", "threading.settrace", "threading.setprofile"), of_trace),
     "itertools.accumulate": of_accumulate,
     "itertools.chain": of_chain,
     "itertools.chain.from_iterable": of_chain_from_iterable,

@@ -108,6 +108,14 @@ def of_frame(it: Interpreter, request: Call) -> Value:
     return Dunder("own-frame" if own else "caller")
 
 
+def of_trace(it: Interpreter, request: Call) -> Value:
+    """``sys.settrace(f)``: f is called with the frames of whatever runs."""
+    for function in request.args[:1]:
+        if not isinstance(function, Const):
+            it.call(function, Call([Dunder("caller"), UNKNOWN, UNKNOWN], {}, request.node))
+    return UNKNOWN
+
+
 UNCHANGED = Ref("copy.copy")
 """What ``functools.wraps(f)`` gives: a decorator that changes nothing here."""
 
