@@ -16,6 +16,7 @@ from registry.api.shapes import Text
 from registry.assembly import Registry
 from registry.errors import Refusal, forbidden, not_found
 from registry.pages import views
+from registry.pages.reading import listing
 from registry.pages.sessions import COOKIE, LIFE, Login, Sessions
 from registry.releases import catalogue
 from toolchain.core.sizes import shown_bytes
@@ -126,6 +127,23 @@ def plugin(request: Request, namespace: str, plugin_id: str) -> Response:
     with _registry(request).database.read() as session:
         shown = views.plugin(session, catalogue.find(session, namespace, plugin_id))
     return _page("plugin.html", 200, login=login, problem=None, **shown)
+
+
+@router.get("/{namespace}/{plugin_id}/file")
+def file(
+    request: Request, namespace: str, plugin_id: str, name: Annotated[str, Query(max_length=1_000)]
+) -> Response:
+    """A text file of the archive, with the lines that our scan found something in."""
+    login = _login(request)
+    if login is None:
+        return RedirectResponse("/review/login", 303)
+    _check_namespace(login, namespace)
+    with _registry(request).database.read() as session:
+        release = catalogue.find(session, namespace, plugin_id)
+        shown = views.member(catalogue.evidence_of(session, release), name)
+    member = (name, shown["size"], shown["digest"])
+    lines = listing(_registry(request), release, member, shown["findings"])
+    return _page("file.html", 200, login=login, release=release, name=name, listing=lines, **shown)
 
 
 @router.post("/{namespace}/{plugin_id}")

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from registry.access import Principal
 from registry.access.keys import ALL
-from registry.database.models import Release
-from registry.errors import invalid
+from registry.database.models import Evidence, Release
+from registry.errors import invalid, not_found
 from registry.releases import catalogue
 from registry.releases.deployments import standing
 from registry.releases.differences import difference
@@ -33,6 +33,15 @@ def queue(session: Session, principal: Principal, state: str, cursor: str | None
     last = found[_PAGE - 1] if len(found) > _PAGE else None
     following = catalogue.cursor_at(last.created_at, last.release_id) if last is not None else None
     return {"releases": found[:_PAGE], "state": state, "states": REVIEWS, "next_cursor": following}
+
+
+def member(evidence: Evidence, name: str) -> dict[str, Any]:
+    """A file of a release: size, digest and findings. Raises a ``Refusal`` with 404."""
+    for known, size, _, digest in evidence.files:
+        if known == name:
+            findings = [finding for finding in evidence.scan["findings"] if finding["file"] == name]
+            return {"size": size, "digest": digest, "findings": findings}
+    raise not_found("the file", "the release's page lists its files")
 
 
 def plugin(session: Session, release: Release) -> dict[str, Any]:

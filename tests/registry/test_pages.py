@@ -11,8 +11,8 @@ import pytest
 
 from registry.access import Role
 from tests.support.browser import browser
-from tests.support.plugins import NAME
-from tests.support.registries import Publisher, Server, embedded_only, plugin_archive
+from tests.support.plugins import NAME, make_plugin
+from tests.support.registries import Publisher, Server, embedded_only, packed, plugin_archive
 from tests.support.releases import make_signed_release
 from toolchain.publish.record.reading import record_document
 
@@ -186,3 +186,36 @@ def test_logging_out_ends_the_session(server, page):
     cookie = page.cookies["mixpeek_review"]
     page.post("/review/logout", data={"form_token": token})
     assert page.get("/review", headers={"Cookie": f"mixpeek_review={cookie}"}).status_code == 303
+
+
+def test_a_reviewer_reads_the_files_of_an_archive(server, publisher, page, tmp_path):
+    plugin = make_plugin(tmp_path)
+    plugin.write("notes.txt", "<script>x</script> \x1b[2J\nVALUE = 1\n")
+    answer = publisher.publish(packed(plugin.root))
+    assert answer["validation_status"] == "passed", answer
+    release = f"/review/{publisher.namespace}/{NAME}_1_0_0"
+    assert page.get(f"{release}/file", params={"name": "notes.txt"}).headers["location"] == "/review/login"
+    logged_in(server, page, publisher.namespace)
+    assert f'href="{release}/file?name=notes.txt"' in page.get(release).text
+    shown = page.get(f"{release}/file", params={"name": "notes.txt"})
+    assert shown.status_code == 200
+    assert "&lt;script&gt;x&lt;/script&gt; \ufffd[2J" in shown.text
+    assert "<script" not in shown.text
+    assert '<span id="L2">     2  VALUE = 1</span>' in shown.text
+    for name in ("none.py", "../registry.sqlite", ""):
+        assert page.get(f"{release}/file", params={"name": name}).status_code == 404
+    logged_in(server, page, "ns_elsewhere")
+    assert page.get(f"{release}/file", params={"name": "notes.txt"}).status_code == 404
+
+
+def test_lines_with_findings_are_marked_and_what_is_no_text_is_not_shown(server, publisher, page, tmp_path):
+    plugin = make_plugin(tmp_path)
+    plugin.write("run.sh", "#!/bin/sh\ntrue\n")
+    (plugin.root / "names.txt").write_bytes("Gr\u00fcn".encode("latin-1"))
+    answer = publisher.publish(packed(plugin.root))
+    assert answer["validation_status"] == "passed", answer
+    logged_in(server, page, publisher.namespace)
+    path = f"/review/{publisher.namespace}/{NAME}_1_0_0/file"
+    script = page.get(path, params={"name": "run.sh"}).text
+    assert '<span id="L1" class="warned">▸    1  #!/bin/sh</span>' in script
+    assert "not text" in page.get(path, params={"name": "names.txt"}).text
