@@ -87,19 +87,21 @@ class KeyStore:
     def trust(self, file: Path, name: str) -> TrustedKey:
         """Trust the public key in ``file`` under ``name``; one that is trusted already keeps the name that it has.
 
+        The user's own is copied beside the others all the same, for whoever is given that folder.
         Raises ``UsageFault`` for what is no such key.
         """
         if not _NAME.fullmatch(name) or name == OWN:
             raise UsageFault(f"{name!r} cannot name a key", remedy="use letters, digits, `.`, `_`, `@` and `-`")
         key = _public_key(file)
-        if known := self.trusted().get(key.keyid):
+        known = self.trusted().get(key.keyid)
+        if known is not None and known[0].name != OWN:
             return known[0]
         target = self._trusted(name)
-        if target.exists():
+        if target.exists() and _public_key(target).keyid != key.keyid:
             remedy = f"choose another name, or remove {target} first"
             raise UsageFault(f"{name!r} is the name of another key", where=str(target), remedy=remedy)
         _write(target, _read(file, "pass a public key in PEM"), 0o644)
-        return TrustedKey(name, key.keyid, target)
+        return TrustedKey(name, key.keyid, target) if known is None else known[0]
 
     def trusted(self) -> dict[str, tuple[TrustedKey, SSlibKey]]:
         """Every trusted key by its id, the user's own first."""

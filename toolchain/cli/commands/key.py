@@ -10,7 +10,7 @@ import click
 from toolchain.cli.keys import key_store
 from toolchain.cli.output import Result, finish
 from toolchain.core.errors import ExitCode
-from toolchain.publish.keys import TrustedKey, public_pem
+from toolchain.publish.keys import OWN, TrustedKey, public_pem
 
 
 @click.group("key")
@@ -51,7 +51,8 @@ def trust_command(file: Path, name: str | None, *, as_json: bool) -> None:
     text = f"trusted as {key.name}: {key.keyid}"
     if key.name != wanted:
         text = f"trusted already as {key.name}, and keeps that name: {key.keyid}\n"
-        text += f"A policy names it {key.name!r} or by its id; for another name remove {key.path} first."
+        text += f"A policy names it {key.name!r} or by its id"
+        text += "." if key.name == OWN else f"; for another name remove {key.path} first."
     finish(Result("key trust", ExitCode.PASSED, text, {"key": _json(key)}), as_json=as_json)
 
 
