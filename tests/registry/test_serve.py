@@ -22,7 +22,8 @@ def started(folder, port, *more):
     said = ""
     while "serving" not in said:
         line = process.stderr.readline()
-        assert line, said
+        if not line:
+            pytest.fail(f"it ended: {said}{process.communicate()[0]}")
         said += line
     return process, said
 
@@ -40,9 +41,9 @@ def test_a_server_that_is_stopped_has_passed(tmp_path, number):
 
 
 def test_it_says_how_many_keys_are_trusted(tmp_path):
-    keys = KeyStore(tmp_path / "keys")
-    keys.generate()
-    keys.trust(keys.public_path, "publisher")
+    keys, publisher = KeyStore(tmp_path / "keys"), KeyStore(tmp_path / "publisher")
+    publisher.generate()
+    keys.trust(publisher.public_path, "publisher")
     process, said = started(tmp_path / "data", free_port(), "--trusted-keys", str(tmp_path / "keys" / "trusted"))
     process.terminate()
     process.communicate(timeout=60)
