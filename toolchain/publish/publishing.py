@@ -334,7 +334,7 @@ class _Looks:
     def wait(self, what: str, where: str) -> None:
         if time.monotonic() + self._step > self._ends:
             remedy = "run the same command again, or `mixpeek plugin status --wait`: nothing is lost"
-            raise StillUnderWay(f"{what} after {self._waiting.timeout:g} s", where=where, remedy=remedy)
+            raise StillUnderWay(f"after {self._waiting.timeout:g} s {what}", where=where, remedy=remedy)
         self._waiting.sleep(self._step)
         self._step = min(self._waiting.longest, self._step * 1.5)
 
@@ -376,13 +376,13 @@ def wait_for_deployment(platform: Platform, plugin: str, waiting: Waiting, telle
             raise DeploymentFailed(
                 f"published, but not deployed: {reason}",
                 where=plugin,
-                remedy=f"see `mixpeek plugin show {plugin}`; then `mixpeek plugin deploy {plugin}`",
+                remedy=f"`mixpeek plugin show {plugin}` tells more; `mixpeek plugin deploy {plugin}` asks anew",
             )
         if status.ended:
             return status
         stands = f"{status.status}: {status.message}" if status.message else status.status
         teller.tell(stands)
-        looks.wait(f"the deployment is {stands}", plugin)
+        looks.wait(f"the deployment is still {stands}", plugin)
 
 
 def plugin_id(packed: PackedPlugin) -> str:

@@ -390,7 +390,7 @@ def test_what_a_deployment_waits_for_is_told_and_named_at_the_end(server, order,
         server.plugins[ID] = {"plugin_id": ID, "validation_status": "PASSED"}
         waiting = Waiting(0.2, first=0.05, longest=0.05)
         teller = Teller(StreamReporter(), Phase("status"))
-        with pytest.raises(StillUnderWay, match="waits for a reviewer's approval"):
+        with pytest.raises(StillUnderWay, match="s the deployment is still queued: waits for a reviewer's"):
             wait_for_deployment(platform, ID, waiting, teller)
     assert capsys.readouterr().err.count("status: queued: waits for a reviewer's approval\n") == 1
 
