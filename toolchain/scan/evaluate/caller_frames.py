@@ -1,7 +1,7 @@
-"""Frames that are not the own one: which reads of their names are harmless.
+"""The names of frames and functions that are not the own ones: which reads of them are harmless.
 
-Libraries ask a caller's frame for ``__name__`` and compare its globals; what takes the names as a whole, or hands
-them on, reaches into another module.
+Libraries ask a caller's frame or a function's globals for ``__name__`` and compare them; what takes the names as a
+whole, or hands them on, reaches into another module.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeGuard
 
 from toolchain.scan.evaluate.package import Module
 
-_NAMES = frozenset({"f_globals", "f_locals"})
+_NAMES = frozenset({"f_globals", "f_locals", "__globals__", "func_globals"})
 _DOORS = frozenset({"__builtins__", "__loader__", "__spec__", "__import__"})
 
 
@@ -54,6 +54,8 @@ def _taken_by(node: ast.AST) -> Iterator[ast.expr]:
         yield from (node.left, *node.comparators)
     elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
         yield node.test
+    elif isinstance(node, ast.Expr):
+        yield node.value
     elif isinstance(node, ast.Subscript):
         if isinstance(node.ctx, ast.Load) and _is_plain(node.slice):
             yield node.value

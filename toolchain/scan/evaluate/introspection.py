@@ -93,6 +93,8 @@ def introspect(it: Interpreter, name: str, node: ast.AST, trail: tuple[str, ...]
         return it.ref("builtins", (f"line {line_of(node)}: {path}",))
     if name == "f_globals" and _spells(node, "tb_frame", "f_back", "frame", "gi_frame"):
         _judge_frame(it, name, node)
+    if name in {"__globals__", "func_globals"} and isinstance(node, ast.Attribute):
+        _judge_frame(it, name, node)
     if name in {"__globals__", "f_globals", "func_globals", "f_locals"}:
         return Dunder("globals", (f"line {line_of(node)}: .{name}",))
     if name == "__bases__":
@@ -131,6 +133,10 @@ def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST
             "builtins.object.__subclasses__", (f"line {line_of(node)}: a base class reached by introspection",)
         )
         return it.mention(found, node)
+    if kind == "global" and name.lstrip("_") in it.policy.carried:
+        # A module of another module's: json.loads.__globals__["codecs"].builtins
+        it.emit(it.policy.rules["introspection.builtins"], f"?.__globals__[].{name}", node, value.trail)
+        return it.ref(name.lstrip("_"), value.trail)
     if kind in {"globals", "dict", "mro", "bases"}:
         return Method(value, name)
     if kind == "code" and name == "replace":
@@ -148,6 +154,7 @@ def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST
             return it.mention(it.ref(f"__loader__.{name}"), node)
         return UNKNOWN
     if kind == "function" and name == "__globals__":
+        _judge_frame(it, name, node)
         return Dunder("globals", (*value.trail, f"line {line_of(node)}: .__globals__"))
     return introspect(it, name, node) if name in INTROSPECTION else UNKNOWN
 
@@ -161,7 +168,7 @@ def _spells(node: ast.AST, *before: str) -> bool:
 
 
 def _judge_frame(it: Interpreter, name: str, node: ast.AST) -> None:
-    """The names of a frame that is not the own one are taken as a whole; large libraries do for their own ends."""
+    """The names of another frame or function are taken as a whole; large libraries do for their own ends."""
     if not it.package.large and not is_harmless(it.module, node):
         it.emit_named("introspection.builtins", f"?.{name}", node)
 

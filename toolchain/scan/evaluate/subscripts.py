@@ -159,6 +159,8 @@ def _of_dunder(it: Interpreter, value: Dunder, key: Value, node: ast.AST) -> Val
         if value.kind == "globals" and it.policy.match(f"os.{text}") is not None:
             it.emit(it.policy.rules["introspection.builtins"], f"?.__globals__.{text}", node, value.trail)
             return it.ref(f"os.{text}", value.trail)
+        if value.kind == "globals":
+            return Dunder("global", value.trail)
     return UNKNOWN
 
 
