@@ -71,7 +71,7 @@ def test_a_level_that_cannot_be_had_here_is_not_told(capsys, monkeypatch):
         assert check(capsys, "--level", "gpu").exit_code == 0
         return
     verdict = check(capsys, "--level", "gpu")
-    assert (verdict.exit_code, verdict.error["id"]) == (3, "engine-refused")
+    assert (verdict.exit_code, verdict.error["id"]) == (3, "gpu-unavailable")
 
 
 @pytest.fixture(scope="module")
