@@ -20,8 +20,8 @@ Peers, each in an environment of its own outside this repository (bentoml 1.4.40
 The docker command must have BuildKit and buildx. The engine is one whose builds reach the package index by the
 host's network, and it serves every way alike. A peer's cold build starts from a plain Python base, as its users'
 does, or from one that is prepared with all that it would install from the distribution: ``benchmarks.peer_base``.
-Its later builds find the engine's build cache. Its network is on throughout, ours never in a container; BentoML
-also imports the service on the host.
+Its later builds find the engine's build cache, which a cold build empties: use an engine of its own. Its network
+is on throughout, ours never in a container; BentoML also imports the service on the host.
 """
 
 from __future__ import annotations

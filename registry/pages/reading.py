@@ -56,10 +56,14 @@ def listing(
         return Listing([], "it is not text in UTF-8")
     if "\0" in text:
         return Listing([], "it is not text")
-    shown = clean(text.replace("\r\n", "\n"))
-    levels = {finding["line"]: finding["level"] for finding in findings}
+    # Lines end as the interpreter and the scan have it, or the marks would stand elsewhere.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    shown = clean(text)
+    levels: dict[int, str] = {}
+    for finding in sorted(findings, key=lambda finding: finding["level"] == "forbidden"):
+        levels[finding["line"]] = finding["level"]  # of several the worst
     lines = [Line(number, line, levels.get(number, "")) for number, line in enumerate(shown.split("\n"), 1)]
-    return Listing(lines, None, shown != text.replace("\r\n", "\n"))
+    return Listing(lines, None, shown != text)
 
 
 def _content(registry: Registry, release: Release, wanted: str) -> bytes:
