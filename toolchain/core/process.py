@@ -120,6 +120,8 @@ def start_daemon(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | Non
                 stderr=output,
                 env=None if env is None else dict(env),
                 start_new_session=True,
+                # It would keep the caller's folder from being unmounted, and podman's conmon leaves files there.
+                cwd=log.parent,
             )
     except OSError as reason:
         place = str(reason.filename or argv[0])
