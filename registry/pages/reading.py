@@ -20,6 +20,7 @@ from toolchain.core.sizes import shown_bytes
 from toolchain.publish.archive import ArchiveLimits, read_archive
 
 _MOST = 512 << 10
+_MOST_LINES = 20_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def listing(
     # Lines end as the interpreter and the scan have it, or the marks would stand elsewhere.
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     shown = clean(text)
+    if text.count("\n") > _MOST_LINES:
+        return Listing([], f"it has more than {_MOST_LINES:,} lines")
     levels: dict[int, str] = {}
     for finding in sorted(findings, key=lambda finding: finding["level"] == "forbidden"):
         levels[finding["line"]] = finding["level"]  # of several the worst

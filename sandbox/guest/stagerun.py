@@ -112,6 +112,8 @@ class StageRun:
         if word["type"] == "warm":
             return True  # a worker that replaces a lost one
         if word["type"] == "started":
+            if self._began:
+                raise WorkerLost("it said twice that the stage began")
             self._began = True
             self._deadline = time.monotonic() + float(self._limits["stage_seconds"])
         elif not self._began:

@@ -12,6 +12,7 @@ from pathlib import Path
 _GONE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.002
 _KILL_AGAIN_SECONDS = 0.25
+_THREADS = 17  # num_threads, counted from the state (proc_pid_stat(5))
 
 
 def hold_everything() -> None:
@@ -89,13 +90,16 @@ def reap() -> None:
 
 
 def _processes() -> Iterator[tuple[int, int]]:
-    """Every live process with its parent; zombies are left out, since they only wait to be reaped."""
+    """Every live process with its parent; zombies are left out, since they only wait to be reaped.
+
+    One whose first thread has ended looks like a zombie while its other threads go on: it is live.
+    """
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
             # After the command's name, which may hold anything, come the state and the parent (proc_pid_stat(5)).
-            state, parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-            if state != "Z":
-                yield int(entry.name), int(parent)
+            fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            if fields[0] != "Z" or int(fields[_THREADS]) > 1:
+                yield int(entry.name), int(fields[1])
 
 
 def _signal(pid: int, number: int) -> None:

@@ -84,6 +84,7 @@ def _fork(link: socket.socket, watch: dict[str, Any] | None) -> int:
         if data:
             link.send(b'{"type": "started"}')
             link.close()
+            hardening.hide_memory(hidden=False)  # the plugin's own process is an ordinary one
             code = _run_stage(json.loads(data), watch, *descriptors)
     except BaseException as failure:  # noqa: BLE001 - shown in the stage's output; the missing result says the rest
         sys.excepthook(type(failure), failure, failure.__traceback__)
@@ -110,7 +111,6 @@ def _become_ordinary() -> None:
     """In the new process, before it knows its request: what no request changes."""
     os.setsid()
     hardening.die_with_parent()
-    hardening.hide_memory(hidden=False)  # the plugin's own process is an ordinary one
     signal.signal(signal.SIGINT, signal.default_int_handler)
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)

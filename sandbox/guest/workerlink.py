@@ -22,6 +22,7 @@ WARM_UP_SECONDS = 60.0
 
 _ENTRY = str(Path(__file__).with_name("__main__.py"))
 _ANSWER_LIMIT = 4096
+_WORDS = {"warm": set(), "started": set(), "ended": {"status", "peak_memory_bytes"}}
 _CLAIM_WAIT = struct.pack("ll", 0, 200_000)  # struct timeval: 0.2 s
 
 
@@ -97,9 +98,13 @@ class WorkerLink:
     def answer(self) -> dict[str, Any]:
         """The worker's next message, which ``socket`` must be ready for. Raises ``WorkerLost``."""
         try:
-            return dict(json.loads(self.socket.recv(_ANSWER_LIMIT)))
-        except (OSError, ValueError) as reason:
+            word = json.loads(self.socket.recv(_ANSWER_LIMIT))
+            complete = isinstance(word, dict) and _WORDS[word["type"]] <= word.keys()
+        except (OSError, ValueError, TypeError, LookupError, RecursionError) as reason:
             raise WorkerLost(f"the worker ended or was killed ({reason})") from None
+        if not complete:
+            raise WorkerLost("it does not speak as a worker does")
+        return dict(word)
 
     def close(self) -> None:
         """End the worker."""

@@ -116,3 +116,24 @@ def test_a_bomb(plugin, capsys, bomb):
     stage = verdict.envelope["data"]["evidence"]["stages"]["tests"]
     assert stage["seconds"] < deadline + GRACE
     assert verdict.check("ending")["status"] == "passed", "the container outlived its stage and ended by itself"
+
+
+def test_a_thread_whose_process_seems_to_have_ended_is_found_and_ended(plugin, capsys):
+    """Its first thread is gone, so that /proc calls it a zombie; the other would live on in every later stage."""
+    test = """
+    import ctypes, os, threading, time
+
+    EXIT = {"x86_64": 60, "aarch64": 93}[os.uname().machine]  # of a thread, not of its process
+
+    def test_it():
+        if os.fork() == 0:
+            if os.fork() == 0:
+                threading.Thread(target=time.sleep, args=(600,)).start()
+                ctypes.CDLL(None).syscall(EXIT, 0)
+            os._exit(0)
+        time.sleep(0.5)
+    """
+    plugin.write("tests/test_it.py", textwrap.dedent(test))
+    verdict = plugin_test(capsys, plugin, "--sandbox")
+    assert verdict.check("tests")["status"] == "passed", verdict.envelope["findings"]
+    assert "behaviour.processes" in {finding["rule"] for finding in verdict.envelope["findings"]}

@@ -17,7 +17,7 @@ def note_left_running(ledger: Ledger, processes: Iterable[int]) -> None:
     programs: dict[str, tuple[int, float]] = {}
     for process in processes:
         with suppress(OSError, ValueError, IndexError):
-            program = os.readlink(f"/proc/{process}/exe")  # noqa: PTH115 - may end in " (deleted)"
+            program = _program(process)
             # Of what follows the name, the user's and the system's ticks are the 12th and 13th (proc_pid_stat(5)).
             stat = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
             count, seconds = programs.get(program, (0, 0.0))
@@ -26,3 +26,11 @@ def note_left_running(ledger: Ledger, processes: Iterable[int]) -> None:
         ledger.note(
             "left-running", f"{program}, still running after {seconds:.1f} s of processor time", count=count
         )
+
+
+def _program(process: int) -> str:
+    """What a process runs; the kernel does not tell of one whose first thread has ended while others go on."""
+    try:
+        return os.readlink(f"/proc/{process}/exe")  # noqa: PTH115 - may end in " (deleted)"
+    except FileNotFoundError:
+        return "a process whose first thread has ended"
