@@ -55,13 +55,6 @@ class Prestart:
             raise self._failure
         return self._session
 
-    def wait_ready(self, timeout: float) -> bool:
-        """As ``Session.wait_ready``, once it has started; ``timeout`` in seconds is the guest's alone.
-
-        Raises as ``session`` does too.
-        """
-        return self.session().wait_ready(timeout)
-
     def _start(self) -> None:
         try:
             self._session.__enter__()

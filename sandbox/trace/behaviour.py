@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from sandbox.guest.trace.ledger import LET_THROUGH
 from sandbox.trace.places import holds_credentials, program, starts_programs
 
 
@@ -166,12 +167,8 @@ def _merge(found: dict[tuple[str, str, str], Doing], new: Doing) -> None:
     is_search = "no such file" in {old.answer, new.answer} and new.category is Category.EXECUTION
     is_sum = old.witnesses == new.witnesses and not is_search
     count = old.count + new.count if is_sum else max(old.count, new.count)
-    answer = (
-        "let through to the kernel"
-        if "let through to the kernel" in (old.answer, new.answer)
-        else old.answer or new.answer
-    )
-    shown = new if old.answer == "no such file" and new.answer == "let through to the kernel" else old
+    answer = LET_THROUGH if LET_THROUGH in (old.answer, new.answer) else old.answer or new.answer
+    shown = new if old.answer == "no such file" and new.answer == LET_THROUGH else old
     found[key] = replace(
         shown,
         count=count,

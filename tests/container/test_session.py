@@ -118,8 +118,8 @@ def test_a_signal_while_the_container_is_still_starting(sleeping, own_engine):
 class TestPrestart:
     def test_one_that_waited_for_its_job_does_it(self, own_engine, image):
         with Prestart(Session(own_engine, image, Policy())) as prestart:
-            assert prestart.wait_ready(60)
-            assert prestart.wait_ready(0)  # it says so once, and stays ready
+            assert prestart.session().wait_ready(60)
+            assert prestart.session().wait_ready(0)  # it says so once, and stays ready
             outcome = prestart.session().run(Job(NAME, plugin_directory(NAME), ("describe", "tests")))
         assert outcome.ending is Ending.COMPLETED, outcome.reason
         assert [report.status for report in outcome.transcript.stages.values()] == [0, 0]

@@ -8,6 +8,7 @@ from pathlib import Path
 from toolchain.check.report import CheckResult, Source, Status, judge
 from toolchain.core.errors import MixpeekError
 from toolchain.core.findings import Finding, Severity
+from toolchain.core.sizes import counted
 from toolchain.scan import ScanOptions, ScanResult, scan
 
 
@@ -45,7 +46,7 @@ def check_scan(beside: ScanBeside) -> tuple[CheckResult, ScanResult | None]:
         finding = Finding(Severity.UNKNOWN, f"scan.{reason.id}", reason.message, reason.remedy)
         return CheckResult("scan", Status.UNKNOWN, "not scanned", Source.HOST, (finding,)), None
     count, files = len(result.active), len(result.inventory)
-    detail = f"{count:,} finding{'' if count == 1 else 's'} in {files:,} file{'' if files == 1 else 's'}"
+    detail = f"{counted(count, 'finding')} in {counted(files, 'file')}"
     return judge("scan", detail, Source.HOST, [finding.as_finding() for finding in result.findings]), result
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from toolchain.core.sizes import counted
 from toolchain.scan import ScanFinding, Scanned
 
 _SHOWN_FINDINGS = 200
@@ -60,12 +61,12 @@ def _one(one: Scanned) -> Iterator[str]:
     if result.left_out:
         yield f"never packed, not scanned: {_names(result.left_out)}"
     stats, count = result.stats, len(result.active)
-    counted = _counted(count, "finding")
+    found = counted(count, "finding")
     accepted = len(result.findings) - count
-    counted += f", {accepted:,} accepted" if accepted else ""
+    found += f", {accepted:,} accepted" if accepted else ""
     how = "unchanged" if stats["cached"] else f"{stats['seconds']:.2f} s"
-    lines = f"{_counted(stats['files'], 'file')}, {_counted(stats['lines'], 'line')} of Python"
-    yield f"{one.label}: {'passed' if result.passed else 'FAILED'}, {counted} in {lines}, {how}"
+    lines = f"{counted(stats['files'], 'file')}, {counted(stats['lines'], 'line')} of Python"
+    yield f"{one.label}: {'passed' if result.passed else 'FAILED'}, {found} in {lines}, {how}"
 
 
 def _finding(finding: ScanFinding) -> Iterator[str]:
@@ -79,10 +80,6 @@ def _finding(finding: ScanFinding) -> Iterator[str]:
     if len(finding.tools) > 1:
         yield f"    found by {' and '.join(finding.tools)}"
     yield f"    accepted: {finding.suppressed}" if finding.suppressed else f"    fix: {finding.remedy}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _names(names: Sequence[str]) -> str:

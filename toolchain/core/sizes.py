@@ -1,4 +1,4 @@
-"""Sizes in words: one rule for progress lines, tables and pages."""
+"""Sizes and counts in words: one rule for progress lines, tables and pages."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def shown_bytes(size: float) -> str:
         if size < 999.95:
             return f"{size:.1f} {unit}"
     return f"{size / 1000:.1f} GB"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 file``, ``1,216 files``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -95,15 +95,15 @@ def _require_outside(path: Path, target: Path) -> None:
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
+    remedy = f"each [[accepted]] needs {', '.join(sorted(_FIELDS))}; dates stand without quotes"
+    try:
+        entries = parse_toml(path.read_bytes()).get("accepted", [])
+    except FileNotFoundError:
         raise UsageFault(
             "there is no such baseline",
             where=str(path),
             remedy="correct the path, or make one with --write-baseline FILE --reason TEXT",
-        )
-    remedy = f"each [[accepted]] needs {', '.join(sorted(_FIELDS))}; dates stand without quotes"
-    try:
-        entries = parse_toml(path.read_bytes()).get("accepted", [])
+        ) from None
     except OSError as reason:
         raise UsageFault(
             f"the baseline cannot be read: {reason.strerror}", where=str(path), remedy="check its permissions"

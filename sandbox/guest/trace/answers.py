@@ -20,7 +20,7 @@ from typing import Any
 
 from sandbox.guest.trace import kernel
 from sandbox.guest.trace.kernel import Notification
-from sandbox.guest.trace.ledger import Ledger
+from sandbox.guest.trace.ledger import LET_THROUGH, Ledger
 from sandbox.guest.trace.memory import AT_FDCWD, UNREADABLE, Memory, address, question
 
 _PR_SET_DUMPABLE = 4
@@ -139,7 +139,7 @@ class Answers:
             # The caller holds no socket of another family, so nothing else can come of it.
             path = found[1] if found else "an unknown family"
             if not path.startswith(self._quiet) or self._sensitive.search(path):
-                self._note(call, "unix-socket", path, "let through to the kernel")
+                self._note(call, "unix-socket", path, LET_THROUGH)
             kernel.let_through(self._listener, call)
             return
         is_dns = found[2] == 53
@@ -191,8 +191,8 @@ class Answers:
         if path.startswith("/proc/self/fd/"):
             path = memory.link(path.removeprefix("/proc/self/"))
         words = memory.words(call.arguments[1])
-        answer = "let through to the kernel" if self._run_programs else "refused"
-        if answer == "let through to the kernel" and not path.startswith("/memfd:") and not os.path.lexists(path):
+        answer = LET_THROUGH if self._run_programs else "refused"
+        if answer == LET_THROUGH and not path.startswith("/memfd:") and not os.path.lexists(path):
             answer = "no such file"
         self._ledger.note("execute", path, answer=answer, arguments=words, by=self._caller(call))
         if self._run_programs:
@@ -204,9 +204,7 @@ class Answers:
         at = self._names[call.number] == "openat"
         directory, name, flags = call.arguments[:3] if at else (_CWD, *call.arguments[:2])
         path = memory.path(directory, name)
-        self._file(
-            call, path, "let through to the kernel", writes=bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
-        )
+        self._file(call, path, LET_THROUGH, writes=bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)))
         kernel.let_through(self._listener, call)
 
     def _link(self, call: Notification, memory: Memory) -> None:
@@ -216,18 +214,18 @@ class Answers:
     def _map(self, call: Notification, memory: Memory) -> None:
         descriptor = call.arguments[4] & 0xFFFFFFFF
         if descriptor == 0xFFFFFFFF:
-            self._note(call, "executable-memory", "anonymous", "let through to the kernel")
+            self._note(call, "executable-memory", "anonymous", LET_THROUGH)
         else:
             path = memory.link(f"fd/{descriptor}")
             package = next((folder for folder in self._packages if path.startswith(folder)), None)
             if package is not None:
                 path = package + path[len(package) :].partition("/")[0]
             if not path.startswith(self._system_libraries) and not self._is_hidden_worker(call, path):
-                self._note(call, "library", path, "let through to the kernel")
+                self._note(call, "library", path, LET_THROUGH)
         kernel.let_through(self._listener, call)
 
     def _protect(self, call: Notification, _memory: Memory) -> None:
-        self._note(call, "executable-memory", "made executable", "let through to the kernel")
+        self._note(call, "executable-memory", "made executable", LET_THROUGH)
         kernel.let_through(self._listener, call)
 
     def _sleep(self, call: Notification, memory: Memory) -> None:
@@ -240,11 +238,11 @@ class Answers:
                 with suppress(OSError, OverflowError):  # no such clock
                     left -= time.clock_gettime(call.arguments[0] & 0xFFFFFFFF)
             if left >= _LONG_SLEEP_SECONDS:
-                self._note(call, "sleep", f"about {left:.0f} s", "let through to the kernel")
+                self._note(call, "sleep", f"about {left:.0f} s", LET_THROUGH)
         kernel.let_through(self._listener, call)
 
     def _memory_file(self, call: Notification, memory: Memory) -> None:
-        self._note(call, "memory-file", memory.text(call.arguments[0], 256) or "", "let through to the kernel")
+        self._note(call, "memory-file", memory.text(call.arguments[0], 256) or "", LET_THROUGH)
         kernel.let_through(self._listener, call)
 
     def _signal(self, call: Notification, _memory: Memory) -> None:
@@ -252,7 +250,7 @@ class Answers:
         signed = target - (1 << 32) if target >= 1 << 31 else target
         if number:
             to = {1: "process 1", -1: "every process", self._worker: "the worker"}.get(signed, "a process")
-            self._note(call, "signal", f"{number} to {to}", "let through to the kernel")
+            self._note(call, "signal", f"{number} to {to}", LET_THROUGH)
         kernel.let_through(self._listener, call)
 
     def _is_hidden_worker(self, call: Notification, path: str) -> bool:

@@ -14,6 +14,9 @@ _TEXT = 400
 _WORDS = 800
 _BYTES = 2 << 20
 
+LET_THROUGH = "let through to the kernel"
+"""The ``answer`` to a call that was not refused; what came of it the kernel alone knows."""
+
 
 class Ledger:
     """Events of one stage at a time. Safe to use from several threads."""

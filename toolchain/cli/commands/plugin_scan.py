@@ -17,6 +17,7 @@ from toolchain.core.files import write_whole
 from toolchain.core.findings import Finding, ordered
 from toolchain.core.places import state_dir
 from toolchain.core.sealed import SealedPlace
+from toolchain.core.sizes import counted
 from toolchain.scan import Scanned, ScanOptions, ScanResult, plugins_in, require_code, scan, strays_in
 from toolchain.scan.model import FailOn
 
@@ -130,7 +131,7 @@ def _acceptance(
 def _accepted(scanned: list[Scanned], acceptance: _Acceptance) -> str:
     count = sum(finding.suppressed is not None for one in scanned for finding in one.result.findings)
     until = f"until {acceptance.expires.date()}, by {acceptance.author}"
-    return f"baseline written: {acceptance.file} ({count} finding{'' if count == 1 else 's'} accepted {until})"
+    return f"baseline written: {acceptance.file} ({counted(count, 'finding')} accepted {until})"
 
 
 def _scan_all(target: Path, options: ScanOptions, acceptance: _Acceptance | None) -> list[Scanned]:

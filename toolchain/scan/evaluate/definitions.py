@@ -9,7 +9,17 @@ from toolchain.scan.evaluate.expressions import defaults_of
 from toolchain.scan.evaluate.frames import Frame
 from toolchain.scan.evaluate.interpreter import Activation, Call, Interpreter, Signal
 from toolchain.scan.evaluate.objects import class_attribute
-from toolchain.scan.evaluate.values import UNKNOWN, Class, Const, Function, Instance, Ref, Value, each
+from toolchain.scan.evaluate.values import (
+    MOST_SUBCLASSES,
+    UNKNOWN,
+    Class,
+    Const,
+    Function,
+    Instance,
+    Ref,
+    Value,
+    each,
+)
 
 
 def function_definition(it: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signal:
@@ -55,7 +65,7 @@ def class_definition(it: Interpreter, node: ast.ClassDef) -> Signal:
             function.owner = made
     for base in bases:
         for option in each(it.force(base)):
-            if isinstance(option, Class) and len(option.subclasses) < _MOST_SUBCLASSES:
+            if isinstance(option, Class) and len(option.subclasses) < MOST_SUBCLASSES:
                 option.subclasses.append(made)
         if isinstance(base, Class):
             hook = class_attribute(it, base, "__init_subclass__")
@@ -64,9 +74,6 @@ def class_definition(it: Interpreter, node: ast.ClassDef) -> Signal:
     _set_names(it, made, node)
     it.frame.set(node.name, _decorate(it, node.decorator_list, made))
     return None
-
-
-_MOST_SUBCLASSES = 24
 
 
 def _set_names(it: Interpreter, made: Class, node: ast.AST) -> None:

@@ -133,7 +133,7 @@ def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST
             "builtins.object.__subclasses__", (f"line {line_of(node)}: a base class reached by introspection",)
         )
         return it.mention(found, node)
-    if kind == "global" and name.lstrip("_") in it.policy.carried:
+    if kind == "value-of-globals" and name.lstrip("_") in it.policy.carried:
         # A module of another module's: json.loads.__globals__["codecs"].builtins
         it.emit(it.policy.rules["introspection.builtins"], f"?.__globals__[].{name}", node, value.trail)
         return it.ref(name.lstrip("_"), value.trail)

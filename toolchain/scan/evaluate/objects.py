@@ -9,6 +9,7 @@ from toolchain.scan.evaluate.introspection import INTROSPECTION, introspect
 from toolchain.scan.evaluate.power import powerful
 from toolchain.scan.evaluate.values import (
     CONTENT,
+    MOST_SUBCLASSES,
     UNKNOWN,
     Bound,
     Class,
@@ -70,7 +71,7 @@ def _of_subclasses(it: Interpreter, value: Instance, name: str) -> list[Value]:
     """What an attribute may be where the object is of a subclass, which may have other bases too."""
     found: list[Value] = []
     stack, seen = list(value.cls.subclasses), {value.cls}
-    while stack and len(seen) < _MOST_SUBCLASSES:
+    while stack and len(seen) < MOST_SUBCLASSES:
         cls = stack.pop()
         if cls in seen:
             continue
@@ -90,9 +91,6 @@ def _worth_joining(it: Interpreter, value: Value) -> bool:
         it.dirty = it.dirty or (value.returns is None and not it.package.large)
         return value.returns is not None and powerful(it, value.returns)
     return isinstance(value, Const) or powerful(it, value)
-
-
-_MOST_SUBCLASSES = 24
 
 
 def _bind(it: Interpreter, value: Value, receiver: Value, node: ast.AST) -> Value:

@@ -160,7 +160,7 @@ def _of_dunder(it: Interpreter, value: Dunder, key: Value, node: ast.AST) -> Val
             it.emit(it.policy.rules["introspection.builtins"], f"?.__globals__.{text}", node, value.trail)
             return it.ref(f"os.{text}", value.trail)
         if value.kind == "globals":
-            return Dunder("global", value.trail)
+            return Dunder("value-of-globals", value.trail)
     return UNKNOWN
 
 
