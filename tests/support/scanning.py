@@ -40,5 +40,5 @@ def reached(text: str, *, strict: bool = False) -> list[Reach]:
         module = interpreter.package.file(name)
         assert module is not None, name
         run_module(interpreter, module)
-    found = interpreter.reached.values()
-    return list(found) if strict else [one for one in found if policy.rules[one.rule].default == "forbidden"]
+    found = [one for file in interpreter.reached.values() for one in file.values()]
+    return found if strict else [one for one in found if policy.rules[one.rule].default == "forbidden"]

@@ -29,11 +29,8 @@ def main() -> None:
 
 def _judge(interpreter: Interpreter, name: str, source: bytes) -> dict[str, Any]:
     problem = _evaluate(interpreter, name, source)
-    reached = [
-        [r.rule, r.name, r.line, r.column, list(r.trail), r.note]
-        for r in interpreter.reached.values()
-        if r.file == name
-    ]
+    found = interpreter.reached.get(name, {}).values()
+    reached = [[r.rule, r.name, r.line, r.column, list(r.trail), r.note] for r in found]
     return {"file": name, "reached": reached, "problem": problem}
 
 

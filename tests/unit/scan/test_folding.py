@@ -6,7 +6,7 @@ import pytest
 
 from toolchain.scan.child import TooSlow
 from toolchain.scan.evaluate.folding import fold
-from toolchain.scan.evaluate.pure import TooMuch
+from toolchain.scan.evaluate.pure import TooMuch, is_process_path
 from toolchain.scan.evaluate.values import UNKNOWN, Const, Union, join
 
 
@@ -32,3 +32,13 @@ def test_the_clock_is_not_taken_for_an_error_of_the_computation():
 
     with pytest.raises(TooSlow):
         fold(slow)
+
+
+@pytest.mark.parametrize("text", ["/proc", "/proc/", "/proc/self"])
+def test_a_path_of_a_process_is_told(text):
+    assert is_process_path(Const(text))
+
+
+@pytest.mark.parametrize("text", ["/processed", "/processed/a", "/procedures/b", "proc/self", b"/proc/self"])
+def test_a_folder_whose_name_only_begins_so_is_none(text):
+    assert not is_process_path(Const(text))

@@ -87,3 +87,11 @@ def test_mutated_samples_get_an_answer(seed) -> None:
     if source.random() < 0.5:
         text = text[:at] + source.choice(["(", ")", "]", ".", "=", "\\", "'", "\n    ", "*", ":="]) + text[at:]
     assert _is_answer(_answers(text.encode()))
+
+
+def test_each_file_answers_for_what_it_reaches_itself() -> None:
+    sources = {f"{name}.py": f"import os\nos.{name}('x')\n".encode() for name in ("popen", "system")}
+    interpreter = make_interpreter(load_policy(), Package(sources))
+    answers = [worker._judge(interpreter, name, source) for name, source in sources.items()]
+    assert [{reach[1] for reach in answer["reached"]} for answer in answers] == [{"os.popen"}, {"os.system"}]
+    assert {name: len(found) for name, found in interpreter.reached.items()} == {"popen.py": 1, "system.py": 1}

@@ -82,7 +82,7 @@ class Activation:
 
 
 class Interpreter:
-    """Evaluates the modules of one package; ``reached`` is what policy has a rule for.
+    """Evaluates the modules of one package; ``reached`` is what policy has a rule for, by file.
 
     The operations declared first are set by ``wiring.make_interpreter``.
     """
@@ -98,7 +98,7 @@ class Interpreter:
     def __init__(self, policy: Policy, package: Package) -> None:
         self.policy = policy
         self.package = package
-        self.reached: dict[tuple[Any, ...], Reach] = {}
+        self.reached: dict[str, dict[tuple[Any, ...], Reach]] = {}
         self.module: Module = package.nowhere
         self.frame = Frame("module", None, None)
         self.activation = Activation()
@@ -131,9 +131,10 @@ class Interpreter:
         column = getattr(node, "col_offset", 0)
         if self.module.text_line:
             line, column = self.module.text_line, 0
-        key = (self.module.file, line, rule.id, name)
-        if key not in self.reached:
-            self.reached[key] = Reach(rule.id, rule.power, name, self.module.file, line, column, trail, note)
+        here = self.reached.setdefault(self.module.file, {})
+        key = (line, rule.id, name)
+        if key not in here:
+            here[key] = Reach(rule.id, rule.power, name, self.module.file, line, column, trail, note)
 
     def emit_named(self, rule_id: str, name: str, node: ast.AST, note: str = "") -> None:
         """``emit`` for a rule without names of its own."""

@@ -65,9 +65,9 @@ ANYTHING = "?"
 
 
 def is_process_path(value: object) -> bool:
-    """Whether an abstract value is text that begins a path under ``/proc``."""
+    """Whether an abstract value is text that begins a path under ``/proc``; ``/processed`` is another folder."""
     text = getattr(value, "value", None)
-    return isinstance(text, str) and text.startswith("/proc")
+    return isinstance(text, str) and (text == "/proc" or text.startswith("/proc/"))
 
 
 _CONVERSION = re.compile(r"%[-#0 +\d.]*[a-z]")
