@@ -9,6 +9,7 @@ from typing import Any
 
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
 from toolchain.scan.evaluate.values import UNKNOWN, Class, Const, Map, Namespace, Ref, Seq, Value, each, texts
+from toolchain.scan.policy import FIRST_ARGUMENT, Keyword
 
 NOT_GIVEN = "weights_only is not given"
 
@@ -89,17 +90,20 @@ def judge_search_path(it: Interpreter, value: Value, node: ast.AST) -> None:
 
 
 def judge_keywords(it: Interpreter, name: str, kwargs: dict[str, Value], node: ast.AST) -> None:
-    """Keywords that hand power to a model's author, whoever is called."""
-    value = kwargs.get("trust_remote_code")
-    if value is not None and _may_be_true(value):
-        it.emit_named("data.remote-code", f"{name}(trust_remote_code=True)", node)
-    value = kwargs.get("cmd")
-    own_program = value is None or any("ffmpeg" in text for text in texts(value))
-    if not own_program and name.endswith(".run") and _imports(it, "ffmpeg"):
-        it.emit_named("process.subprocess", "ffmpeg.run(cmd=…)", node)
-    value = kwargs.get("allow_dangerous_deserialization")
-    if value is not None and _may_be_true(value):
-        it.emit_named("data.remote-code", f"{name}(allow_dangerous_deserialization=True)", node)
+    """Keywords that hand power on, whoever is called."""
+    for keyword, means in it.policy.keywords.items():
+        value = kwargs.get(keyword)
+        if value is not None and name.endswith(means.called) and _hands_power_on(it, means, value):
+            it.emit_named(means.rule, means.shown or f"{name}({keyword}=True)", node)
+
+
+def _hands_power_on(it: Interpreter, means: Keyword, value: Value) -> bool:
+    counts = _is_foreign(value, means.own) if means.own else _may_be_true(value)
+    return counts and (not means.imported or _imports(it, means.imported))
+
+
+def _is_foreign(value: Value, own: str) -> bool:
+    return not any(own in text for text in texts(value))
 
 
 def _imports(it: Interpreter, name: str) -> bool:
@@ -139,10 +143,9 @@ def judge_environment(it: Interpreter, target: Value, key: Value, node: ast.AST)
             for wanted in each(key):
                 text = wanted.value if isinstance(wanted, Const) else None
                 text = text.decode("latin-1") if isinstance(text, bytes) else text
-                if text == "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD":
-                    it.emit_named("data.judged", f"os.environ[{text!r}]", node, "weights_only is off everywhere")
-                if text in it.policy.preload:
-                    it.emit_named("environment.preload", f"os.environ[{text!r}]", node)
+                means = it.policy.environment.get(text) if isinstance(text, str) else None
+                if means is not None:
+                    it.emit_named(means.rule, f"os.environ[{text!r}]", node, means.note)
 
 
 FLAGS = frozenset({"allow_pickle", "weights_only", "safe_mode", "trusted", "Loader", "typ", "sanitize"})
@@ -298,15 +301,17 @@ def _remote_code(it: Interpreter, path: str, request: Call) -> str | None:
 
 def _text(it: Interpreter, path: str, request: Call) -> str | None:
     """A literal was read as code already; what else may be text is not known before it runs."""
-    given = [*request.args[:1], *request.kwargs.values()][:1]
-    if path.startswith("numexpr."):  # it reads the text itself, unless it is told not to
-        sanitize = request.kwargs.get("sanitize")
-        return "sanitize is off" if sanitize is not None and _may_be_false(sanitize) else None
-    if path.endswith(".lambdify"):  # symbols and expressions are what it is for; names in text take text
-        if not (len(request.args) > 1 and any(True for _ in texts(request.args[0]))):
+    where = it.policy.texts.get(path, FIRST_ARGUMENT)
+    if where.unless_off:
+        switch = request.kwargs.get(where.unless_off)
+        return f"{where.unless_off} is off" if switch is not None and _may_be_false(switch) else None
+    given = request.args[where.position : where.position + 1]
+    if where.beside is not None:
+        beside = request.args[where.beside : where.beside + 1]
+        if not given or not any(True for value in beside for _ in texts(value)):
             return None
-        given = request.args[1:2]
-    if path.endswith(".make_parser"):
+    given = given or list(request.kwargs.values())[:1]
+    if where.listed:
         given = [item for value in given for item in (value.items if isinstance(value, Seq) else [value])]
         given = given or [Const(None)]
     known = all(isinstance(option, Const) for value in given for option in each(value))

@@ -37,6 +37,49 @@ class Rule:
         return self.strict if strict else self.default
 
 
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable that a plugin may not set: under which rule, and what the finding notes."""
+
+    rule: str
+    reason: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """A keyword that hands power on, whoever is called.
+
+    With ``own``, any value without that text counts; else one that may be true. It counts only where the called
+    name ends in ``called`` and the file imports ``imported``, as far as they are given.
+    """
+
+    rule: str
+    reason: str
+    shown: str = ""
+    own: str = ""
+    called: str = ""
+    imported: str = ""
+
+
+@dataclass(frozen=True)
+class TextArgument:
+    """Where a function that runs text as code takes it from.
+
+    ``beside`` is the position that must hold text too, ``listed`` says that a list of texts may be given, or none,
+    and ``unless_off`` names the keyword without which the function judges the text itself.
+    """
+
+    reason: str = ""
+    position: int = 0
+    beside: int | None = None
+    listed: bool = False
+    unless_off: str = ""
+
+
+FIRST_ARGUMENT = TextArgument()
+
+
 @dataclass
 class Policy:
     """The compiled rule set. ``match`` maps a canonical name to its rule."""
@@ -49,7 +92,9 @@ class Policy:
     aliases: dict[str, str]
     carried: frozenset[str]
     sensitive: frozenset[str]
-    preload: frozenset[str]
+    environment: dict[str, Variable]
+    keywords: dict[str, Keyword]
+    texts: dict[str, TextArgument]
     stems: frozenset[str] = frozenset()
     _memo: dict[str, Rule | None] = field(default_factory=dict)
     _modules: set[str] = field(default_factory=set)
@@ -151,7 +196,9 @@ def load_policy() -> Policy:
         aliases=document["aliases"],
         carried=frozenset(document["modules"]["carried"]),
         sensitive=frozenset(document["modules"]["sensitive"]),
-        preload=frozenset(document["environment"]["preload"]),
+        environment={name: Variable(**entry) for name, entry in document["environment"].items()},
+        keywords={name: Keyword(**entry) for name, entry in document["keywords"].items()},
+        texts={name: TextArgument(**entry) for name, entry in document["texts"].items()},
         stems=frozenset(prefixes),
     )
 
