@@ -9,7 +9,13 @@ import pytest
 
 from tests.support.platforms import KEY, NAMESPACE, platform_server
 from toolchain.core.errors import UsageFault
-from toolchain.publish.client.errors import AlreadyThere, DeploymentRefused, NotThere, ServerUnavailable
+from toolchain.publish.client.errors import (
+    AlreadyThere,
+    AnswerMalformed,
+    DeploymentRefused,
+    NotThere,
+    ServerUnavailable,
+)
 from toolchain.publish.client.models import DeploymentStatus, Plugin
 from toolchain.publish.client.platform import NewUpload, Platform
 from toolchain.publish.client.refusals import Reason, reasons_in
@@ -88,10 +94,33 @@ def test_a_namespace_that_cannot_be_one_is_known_before_any_call(platform, names
         Platform(platform.transport, namespace)
 
 
-def test_an_id_cannot_leave_its_place_in_the_path(server, platform):
-    with pytest.raises(NotThere):
-        platform.plugin("../../../v1/organizations?x=1#y")
-    assert server.seen[0].path.endswith("/plugins/..%2F..%2F..%2Fv1%2Forganizations%3Fx%3D1%23y")
+UNFIT = ["..", ".", "", "a/../b", "x?x=1#y", "x y", "--yes", "x;rm", "$(id)", "x`id`", "x\n", "\u0445", "x" * 201]
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_an_id_cannot_leave_its_place_in_the_path(server, platform, name):
+    for call in (platform.plugin, platform.delete, platform.deploy, platform.status, platform.collections.get):
+        with pytest.raises(UsageFault, match="cannot be an id"):
+            call(name)
+    with pytest.raises(UsageFault, match="cannot be an id"):
+        platform.confirm(name, {})
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_an_id_of_a_server_that_would_be_shell_text_is_refused(server, platform, name):
+    server.plugins["one"] = {"plugin_id": name}
+    for call in (lambda: platform.plugin("one"), platform.plugins, lambda: platform.delete("one")):
+        with pytest.raises(AnswerMalformed, match="plugin_id: an id is of letters, digits"):
+            call()
+    server.begin_answer = {"upload_id": name}
+    with pytest.raises(AnswerMalformed, match="upload_id: an id is of letters"):
+        platform.begin_upload(NewUpload("one", "1.0.0", "", 1, "0" * 64))
+
+
+def test_ids_of_every_documented_form_are_taken(server, platform):
+    server.plugins["one"] = {"plugin_id": "My-ext.v2_1_0_0"}
+    assert platform.plugin("one").plugin_id == "My-ext.v2_1_0_0"
 
 
 def test_retry_after_is_honoured(server, platform, naps):

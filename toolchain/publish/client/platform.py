@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -33,6 +32,7 @@ from toolchain.publish.client.models import (
     Plugin,
     PluginList,
     Upload,
+    id_in_path,
 )
 from toolchain.publish.client.refusals import Reason, reasons_in
 from toolchain.publish.client.transport import Reply, Transport
@@ -97,7 +97,7 @@ class Platform:
             )
         self.transport = transport
         self.namespace = namespace
-        self._root = f"/v1/namespaces/{quote(namespace, safe='')}"
+        self._root = f"/v1/namespaces/{namespace}"
 
     def begin_upload(self, new: NewUpload) -> Upload:
         """Ask where to put an archive. Raises ``AlreadyThere`` when the version exists, ``QuotaReached``."""
@@ -127,7 +127,7 @@ class Platform:
         connection may break after the server has done it: the caller asks ``plugin`` before it tries again, unless
         ``repeat`` says that confirming twice is confirming once.
         """
-        path = f"/plugins/uploads/{quote(upload_id, safe='')}/confirm"
+        path = f"/plugins/uploads/{id_in_path(upload_id)}/confirm"
         reply = self.transport.request("POST", self._root + path, json=dict(claims), repeat=repeat)
         document = reply.try_json()
         if reply.status in {400, 409, 422} and isinstance(document, dict) and _JUDGED & set(document):
@@ -199,7 +199,7 @@ class Platform:
         return self._read(model, self._checked(reply, path), path)
 
     def _plugin(self, plugin_id: str) -> str:
-        return f"/plugins/{quote(plugin_id, safe='')}"
+        return f"/plugins/{id_in_path(plugin_id)}"
 
     def _call(self, method: str, path: str, **options: Any) -> Reply:
         return self._checked(self.transport.request(method, self._root + path, **options), path)
