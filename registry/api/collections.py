@@ -17,7 +17,7 @@ from registry.api.caller import PUBLISHERS, READERS
 from registry.api.shapes import Document, Shape, Text
 from registry.database.models import Collection, Release
 from registry.errors import Refusal, conflict, not_found
-from registry.releases.collections import CollectionOrder, create, find_collection
+from registry.releases.collections import CollectionOrder, create, find_collection, name_taken
 from toolchain.core.digests import canonical_json
 
 router = APIRouter(prefix="/v1/namespaces/{namespace_id}/collections", tags=["collections"])
@@ -92,7 +92,7 @@ def create_collection(call: PUBLISHERS, body: CollectionRequest) -> dict[str, An
             collection = create(session, call.namespace, order, call.principal)
             release = session.get_one(Release, collection.release_id)
     except IntegrityError:
-        raise conflict(f"a collection {order.name!r} exists already; choose another name") from None
+        raise name_taken(order.name) from None
     registry.collector.wake()
     return _shown(collection, release)
 

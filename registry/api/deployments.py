@@ -51,6 +51,7 @@ def status(call: READERS, plugin_id: str) -> dict[str, Any]:
         "route_prefix": _route(call, plugin_id) if realtime else None,
         "error": stands.problem,
         "message": _message(stands, release, approval=call.registry.settings.require_approval),
+        "review_status": release.review,
     }
 
 

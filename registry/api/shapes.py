@@ -214,7 +214,7 @@ class DeployAnswer(Shape):
 
 
 class StatusAnswer(Shape):
-    """GET …/status."""
+    """GET …/status. ``review_status`` is ours."""
 
     success: bool = True
     plugin_id: str
@@ -224,3 +224,4 @@ class StatusAnswer(Shape):
     route_prefix: str | None
     error: str | None
     message: str
+    review_status: str

@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from registry.access import Principal
 from registry.database.models import Collection, Release, now
-from registry.errors import conflict, invalid, not_found
+from registry.errors import Refusal, invalid, not_found
 from registry.log import Event, append
 from registry.releases.catalogue import find
+from registry.releases.deployments import stopped
 from registry.releases.uploads import plugin_id_of
 from toolchain.plugin.names import normalize_version
 
@@ -33,6 +34,11 @@ class CollectionOrder:
     parameters: dict[str, Any]
 
 
+def name_taken(name: str) -> Refusal:
+    """A namespace has a collection of this name."""
+    return Refusal(409, "collection_exists", f"a collection {name!r} exists already; choose another name")
+
+
 def create(session: Session, namespace: str, order: CollectionOrder, principal: Principal) -> Collection:
     """Queue a collection. Raises a ``Refusal``: 400, 404 for an unknown plugin, 409 for a taken name."""
     wrong = [bucket for bucket in order.bucket_ids if not _BUCKET_ID.fullmatch(bucket)]
@@ -42,11 +48,11 @@ def create(session: Session, namespace: str, order: CollectionOrder, principal: 
     if version is None:
         raise invalid(f"{order.version[:60]!r} is no version; write X.Y.Z", field="feature_extractor.version")
     release = find(session, namespace, plugin_id_of(order.plugin, version))
-    if release.review in {"rejected", "quarantined"}:
-        raise conflict(f"a reviewer has {release.review} this plugin", review=release.review)
+    if (why := stopped(session, release)) is not None:
+        raise Refusal(409, "release_stopped", why, {"review": release.review})
     taken = select(Collection).where(Collection.namespace_id == namespace, Collection.name == order.name)
     if session.scalar(taken) is not None:
-        raise conflict(f"a collection {order.name!r} exists already; choose another name")
+        raise name_taken(order.name)
     moment = now()
     collection = Collection(
         collection_id=f"col_{secrets.token_hex(16)}",

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from registry.access import Principal
 from registry.database.connection import Database
 from registry.database.models import Namespace, Release, Upload, now
-from registry.errors import Refusal, conflict, invalid, not_found
+from registry.errors import Refusal, invalid, not_found
 from registry.log import Event, append
 from registry.releases.states import WORKING, State
 from registry.settings import Limits
@@ -151,15 +151,11 @@ def check_free(session: Session, namespace: str, plugin_id: str) -> None:
     if taken is None:
         return
     if taken.deleted_at is not None:
-        raise conflict(
-            f"{taken.plugin_id} was deleted; a version is never published twice, raise the version",
-            plugin_id=taken.plugin_id,
-        )
-    raise conflict(
-        f"{taken.plugin_id} exists already; raise the version in manifest.py",
-        plugin_id=taken.plugin_id,
-        archive_sha256=taken.archive_sha256,
-    )
+        message = f"{taken.plugin_id} was deleted; a version is never published twice, raise the version"
+        raise Refusal(409, "version_deleted", message, {"plugin_id": taken.plugin_id})
+    message = f"{taken.plugin_id} exists already; raise the version in manifest.py"
+    details = {"plugin_id": taken.plugin_id, "archive_sha256": taken.archive_sha256}
+    raise Refusal(409, "version_exists", message, details)
 
 
 def check_quota(session: Session, namespace: str, limits: Limits) -> None:

@@ -56,7 +56,8 @@ def test_deleting_leaves_a_tombstone(publisher, archive):
     assert publisher.client.get("/plugins").json()["total"] == 0
     again = publisher.begin(archive)
     assert again.status_code == 409
-    assert "never published twice" in again.json()["error"]["message"]
+    error = again.json()["error"]
+    assert (error["type"], "never published twice" in error["message"]) == ("version_deleted", True)
 
 
 def test_a_version_is_published_once(publisher, archive):
@@ -64,6 +65,7 @@ def test_a_version_is_published_once(publisher, archive):
     refused = publisher.begin(archive)
     assert refused.status_code == 409
     error = refused.json()["error"]
+    assert error["type"] == "version_exists"
     assert error["details"]["archive_sha256"] == hashlib.sha256(archive).hexdigest()
     assert refused.json()["success"] is False
 
@@ -211,6 +213,11 @@ def test_a_reviewer_decides_and_everybody_reads_it(server, publisher, archive):
     refused = publisher.client.post(f"/plugins/{PLUGIN_ID}/deploy").json()["error"]
     assert refused["type"] == "release_stopped"
     assert refused["message"] == "a reviewer has quarantined this release: it calls home"
-    assert publisher.client.get(f"/plugins/{PLUGIN_ID}/status").json()["error"] == refused["message"]
+    status = publisher.client.get(f"/plugins/{PLUGIN_ID}/status").json()
+    assert (status["error"], status["review_status"]) == (refused["message"], "quarantined")
+    extractor = {"feature_extractor_name": NAME, "version": "1.0.0"}
+    source = {"type": "bucket", "bucket_ids": ["bkt_a"]}
+    order = {"collection_name": "a", "source": source, "feature_extractor": extractor}
+    assert publisher.client.post("/collections", json=order).json()["error"] == refused
     silent = reviewer.client.post(f"/plugins/{PLUGIN_ID}/decisions", json=decision | {"reason": " "})
     assert silent.status_code == 400

@@ -140,7 +140,7 @@ def test_a_collection_runs_the_published_plugin_over_a_bucket(server, publisher,
     created = publisher.client.post("/collections", json=order)
     assert created.status_code == 200, created.text
     path = f"/collections/{created.json()['collection_id']}"
-    assert publisher.client.post("/collections", json=order).status_code == 409
+    assert publisher.client.post("/collections", json=order).json()["error"]["type"] == "collection_exists"
     deadline = time.monotonic() + 240
     while (stands := publisher.client.get(path).json())["status"] == "PENDING" and time.monotonic() < deadline:
         time.sleep(0.3)

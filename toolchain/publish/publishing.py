@@ -15,6 +15,7 @@ from toolchain.core.reporter import Phase, Reporter
 from toolchain.core.sizes import shown_bytes
 from toolchain.publish.client.errors import (
     AlreadyThere,
+    DeploymentRefused,
     NotThere,
     PluginRefused,
     ServerRefused,
@@ -31,6 +32,7 @@ from toolchain.publish.record.reading import record_document
 
 _CONTENT_TYPES: Final = {"tar.gz": "application/gzip", "zip": "application/zip"}
 _ROUNDS: Final = 3
+_NEXT_VERSION: Final = "mend what the reason names, raise the version and publish again"
 
 
 class DeploymentFailed(MixpeekError):
@@ -369,14 +371,15 @@ def wait_for_deployment(platform: Platform, plugin: str, waiting: Waiting, telle
             raise DeploymentFailed(
                 f"the deployment failed: {status.error or status.message or 'the server gives no reason'}",
                 where=plugin,
-                remedy="mend what it names, raise the version and publish again",
+                remedy=_NEXT_VERSION,
             )
         if status.status == "not_deployed":
             reason = status.error or status.message or "the server says so, without a reason"
+            anew = _NEXT_VERSION if status.stopped else f"`mixpeek plugin deploy {plugin}` asks anew"
             raise DeploymentFailed(
                 f"published, but not deployed: {reason}",
                 where=plugin,
-                remedy=f"`mixpeek plugin show {plugin}` tells more; `mixpeek plugin deploy {plugin}` asks anew",
+                remedy=f"`mixpeek plugin show {plugin}` tells more; {anew}",
             )
         if status.ended:
             return status
@@ -391,7 +394,7 @@ def plugin_id(packed: PackedPlugin) -> str:
 
 
 def _refused(confirmation: Confirmation) -> PluginRefused:
-    reasons = [Reason(str(text)) for text in confirmation.validation_errors]
+    reasons = list(confirmation.reasons) or [Reason(str(text)) for text in confirmation.validation_errors]
     if not reasons and confirmation.message:
         reasons = [Reason(confirmation.message)]
     where = confirmation.upload_id or confirmation.plugin_id or "confirm"
@@ -399,10 +402,13 @@ def _refused(confirmation: Confirmation) -> PluginRefused:
 
 
 def _not_deployed(published: Published, refusal: ServerRefused) -> DeploymentFailed:
+    # What was refused as such is not deployed later either: the next version is, when it is published.
+    final = isinstance(refusal, DeploymentRefused)
+    then = "" if final else f"; then `mixpeek plugin deploy {published.plugin_id}`"
     return DeploymentFailed(
         f"published, but not deployed: {refusal.message}",
         where=published.plugin_id,
-        remedy=f"{refusal.remedy}; then `mixpeek plugin deploy {published.plugin_id}`",
+        remedy=f"{refusal.remedy}{then}",
     )
 
 

@@ -14,10 +14,11 @@ from toolchain.publish.client.errors import (
     AnswerMalformed,
     DeploymentRefused,
     NotThere,
+    QuotaReached,
     ServerUnavailable,
 )
 from toolchain.publish.client.models import DeploymentStatus, Plugin
-from toolchain.publish.client.platform import NewUpload, Platform
+from toolchain.publish.client.platform import NewUpload, Platform, remedy_for
 from toolchain.publish.client.refusals import Reason, reasons_in
 from toolchain.publish.client.retry import Attempts, Retry, seconds_of
 from toolchain.publish.client.transport import Connection, Transport, checked_base, redacted
@@ -65,10 +66,13 @@ def test_show_delete_deploy_status(server, platform):
     assert platform.delete("one_1_0_0").deployment_removed
     with pytest.raises(NotThere, match="mixpeek plugin list") as caught:
         platform.plugin("one_1_0_0")
-    assert "wait for the deployment" not in str(caught.value)
+    assert "plugin deploy" not in caught.value.remedy
     server.faults["status"] = [(404, {}, {})]
-    with pytest.raises(NotThere, match="wait for the deployment"):
+    with pytest.raises(NotThere, match="ask again") as caught:
         platform.status("one_1_0_0")
+    assert "--wait" not in caught.value.remedy
+    assert "`mixpeek plugin list`" in caught.value.remedy
+    assert "//v1" not in caught.value.where
 
 
 def test_a_deployment_that_the_server_refuses_is_no_taken_version(server, platform):
@@ -81,11 +85,61 @@ def test_a_deployment_that_the_server_refuses_is_no_taken_version(server, platfo
     assert "is there already" not in str(caught.value)
 
 
-def test_a_deleted_version_is_not_told_as_one_that_is_there(server, platform):
-    server.faults["begin"] = [(409, {}, {"error": {"message": "one_1_0_0 was deleted; raise the version"}})]
+def envelope(kind, message="no"):
+    return {"success": False, "status": 409, "error": {"message": message, "type": kind, "details": {}}}
+
+
+NEW = NewUpload("one", "1.0.0", "", 1, "0" * 64)
+
+
+def test_what_a_refusal_means_is_read_from_its_type(server, platform):
+    server.faults["begin"] = [(409, {}, envelope("version_deleted"))]
     with pytest.raises(AlreadyThere, match="published before, and deleted") as caught:
-        platform.begin_upload(NewUpload("one", "1.0.0", "", 1, "0" * 64))
+        platform.begin_upload(NEW)
     assert "pyproject.toml" in caught.value.remedy
+    server.faults["begin"] = [(403, {}, envelope("quota_exceeded"))]
+    with pytest.raises(QuotaReached):
+        platform.begin_upload(NEW)
+    put(server, "one")
+    server.faults["deploy"] = [(409, {}, envelope("release_stopped", "it calls home"))]
+    with pytest.raises(DeploymentRefused, match="a reviewer has stopped this release\n  it calls home"):
+        platform.deploy("one_1_0_0")
+    server.faults["collections"] = [
+        (409, {}, envelope("collection_exists")),
+        (409, {}, envelope("release_stopped")),
+    ]
+    with pytest.raises(AlreadyThere, match="choose another name"):
+        platform.collections.create(**CREATE)
+    with pytest.raises(DeploymentRefused, match="stopped"):
+        platform.collections.create(**CREATE)
+
+
+def test_what_a_refusal_means_is_not_read_from_its_sentence(server, platform):
+    server.faults["begin"] = [(409, {}, envelope("x", "one_1_0_0 exists; the deleted one was another"))]
+    with pytest.raises(AlreadyThere, match="is there already"):
+        platform.begin_upload(NEW)
+
+
+@pytest.mark.parametrize(
+    ("violation", "remedy"),
+    [
+        ({"rule": "record.wrong-key", "message": "no"}, "give your signing.pub"),
+        ({"rule": "scan.call.eval", "message": "no"}, "mixpeek plugin scan"),
+        ({"rule": "release.version_exists", "message": "no"}, "raise the version"),
+        ({"rule": "release.quota_exceeded", "message": "no"}, "larger quota"),
+        ({"rule": "manifest.name", "message": "signing.pub [record.wrong-key]"}, "check that manifest.py"),
+        ({"rule": {}, "message": "Forbidden import: socket"}, "mixpeek plugin scan"),
+        ({"message": "Import error: no module named x"}, "__init__.py"),
+    ],
+)
+def test_the_next_step_after_a_judgement_is_of_its_rule(server, platform, violation, remedy):
+    told = {"success": False, "violations": [violation], "validation_errors": [violation["message"]], "reasons": 3}
+    server.faults["confirm"] = [(200, {}, told)]
+    judged = platform.confirm("plu_1", {})
+    assert remedy in remedy_for(judged.reasons)
+    assert (len(judged.reasons), "reasons" in judged.model_dump()) == (1, False)
+    server.faults["confirm"] = [(200, {}, {"reasons": 3})]
+    assert platform.confirm("plu_1", {}).reasons == ()
 
 
 @pytest.mark.parametrize("namespace", ["bad ns", "../x", "a/b", "ns\n"])

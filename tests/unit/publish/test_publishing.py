@@ -376,6 +376,32 @@ def test_a_deployment_that_is_refused_names_the_command_for_later(server, order,
         publish(server, order, tmp_path)
 
 
+def test_what_a_reviewer_stopped_is_not_to_be_deployed_again(server, order, tmp_path):
+    stopped = {"error": {"message": "it calls home", "type": "release_stopped"}}
+    server.faults["deploy"] = [(409, {}, stopped)]
+    with pytest.raises(DeploymentFailed, match="a reviewer has stopped this release") as caught:
+        publish(server, order, tmp_path)
+    assert "plugin deploy" not in caught.value.remedy
+    assert "raise the version and publish again" in caught.value.remedy
+    server.statuses, server.status_answer = (
+        ["NOT_DEPLOYED"],
+        {"review_status": "quarantined", "error": "a reviewer"},
+    )
+    with pytest.raises(DeploymentFailed, match="a reviewer") as caught:
+        publish(server, order, tmp_path)
+    assert "plugin deploy" not in caught.value.remedy
+    assert f"`mixpeek plugin show {ID}`" in caught.value.remedy
+    assert "raise the version and publish again" in caught.value.remedy
+
+
+def test_the_publisher_whose_key_is_unknown_is_told_what_to_give_to_whom(server, order, tmp_path):
+    violation = {"rule": "record.wrong-key", "message": "signed by nobody", "file": "provenance"}
+    server.refusal = (200, {"success": False, "violations": [violation]})
+    with pytest.raises(PluginRefused, match="signed by nobody") as caught:
+        publish(server, order, tmp_path)
+    assert "signing.pub" in caught.value.remedy
+
+
 def test_a_deployment_that_never_ends(server, order, tmp_path):
     server.statuses = ["IN_PROGRESS"]
     with pytest.raises(StillUnderWay, match="plugin status --wait"):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, C
 from pydantic_core import PydanticCustomError
 
 from toolchain.core.errors import UsageFault
+from toolchain.publish.client.refusals import Reason
 
 # An id becomes a part of a URL's path and of commands that are copied into a shell: `-x` would be an option there.
 _ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.][A-Za-z0-9_.-]{0,199}")
@@ -83,7 +84,7 @@ class FactLine(Answer):
 
 
 class Confirmation(Answer):
-    """What became of an upload."""
+    """What became of an upload. ``reasons`` are the ``validation_errors`` as the client read them, with types."""
 
     success: bool = True
     upload_id: Id | None = None
@@ -95,6 +96,7 @@ class Confirmation(Answer):
     s3_archive_url: str | None = None
     message: str | None = None
     facts: list[FactLine] = Field(default_factory=list)
+    reasons: tuple[Reason, ...] = Field(default=(), exclude=True)
 
     @property
     def pending(self) -> bool:
@@ -173,7 +175,7 @@ class Deployment(Answer):
 
 
 class DeploymentStatus(Answer):
-    """How far a deployment is."""
+    """How far a deployment is. ``review_status`` is our own registry's."""
 
     status: Word = "unknown"
     realtime_enabled: bool | None = None
@@ -181,6 +183,12 @@ class DeploymentStatus(Answer):
     route_prefix: str | None = None
     error: Any = None
     message: str | None = None
+    review_status: Word | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a reviewer ended it: only another version can be deployed."""
+        return self.review_status in {"rejected", "quarantined"}
 
     @property
     def ended(self) -> bool:

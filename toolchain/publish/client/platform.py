@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -53,7 +53,10 @@ _VALIDATION: Final = (
 _SIGNATURE: Final = (
     "give your signing.pub (`mixpeek key show`) to the registry's operator, then run the same command again"
 )
-_WAIT: Final = "check the namespace; after a publish, wait for the deployment (`mixpeek plugin status --wait`)"
+_NO_STATUS: Final = (
+    "check the id and the namespace: `mixpeek plugin list` shows what is there; for one that is listed ask again "
+    "in a moment, or deploy it with `mixpeek plugin deploy`"
+)
 _PLUGIN: Final = "check the id and the namespace; `mixpeek plugin list` shows what is there"
 _UPLOAD: Final = "run the same command again; it begins a new upload"
 _PLACE: Final = "check the namespace and --base-url"
@@ -135,7 +138,11 @@ class Platform:
         else:
             document = self._checked(reply, path).json(self._shown(path))
         if isinstance(document, dict) and (document.get("success") is False or document.get("violations")):
-            document["validation_errors"] = [str(reason) for reason in reasons_in(document)]
+            reasons = reasons_in(document)
+            told = {"validation_errors": [str(reason) for reason in reasons], "reasons": tuple(reasons)}
+            document = {**document, **told}
+        elif isinstance(document, dict):
+            document = {name: value for name, value in document.items() if name != "reasons"}  # the name is ours
         return self._model(Confirmation, document, path)
 
     def plugins(self) -> list[Plugin]:
@@ -178,7 +185,7 @@ class Platform:
         params = {"deployment_type": "batch_only"} if batch_only else {}
         reply = self.transport.request("POST", self._root + path, params=params, repeat=True)
         if reply.status == 409:
-            raise _refused_as(_UNDEPLOYED, reply, self._shown(path))
+            raise refusal(reply, self._shown(path), otherwise=_UNDEPLOYED)
         return self._read(Deployment, self._checked(reply, path), path)
 
     def status(self, plugin_id: str) -> DeploymentStatus:
@@ -225,7 +232,7 @@ class Platform:
             ) from None
 
     def _shown(self, path: str) -> str:
-        return f"{self.transport.connection.base_url}{self._root}{path}"
+        return f"{self.transport.connection.base_url.rstrip('/')}{self._root}{path}"
 
 
 @dataclass(frozen=True)
@@ -266,51 +273,75 @@ _UNDEPLOYED: Final = _Meaning(
     "the server does not deploy this plugin",
     "mend what the reason names, raise the version and publish again",
 )
-_DELETED: Final = _Meaning(AlreadyThere, "this version was published before, and deleted", _RAISE)
 _QUOTA: Final = _Meaning(
     QuotaReached,
     "the namespace may not have more plugins",
     "delete plugins that are not in use, or ask for a larger quota",
 )
+# By the type of the error, where the server is one that documents its types: our own registry.
+_TYPED: Final[Mapping[str, _Meaning]] = {
+    "version_deleted": _Meaning(AlreadyThere, "this version was published before, and deleted", _RAISE),
+    "release_stopped": _Meaning(DeploymentRefused, "a reviewer has stopped this release", _UNDEPLOYED.remedy),
+    "collection_exists": _Meaning(
+        AlreadyThere, "a collection of this name is there already", "choose another name"
+    ),
+    "quota_exceeded": _QUOTA,
+}
+# By the beginning of a violation's rule, of the same registry.
+_REMEDIES: Final = (
+    ("record.wrong-key", _SIGNATURE),
+    ("scan.", _SCAN),
+    ("release.version_", _RAISE),
+    ("release.quota_exceeded", _QUOTA.remedy),
+)
 
 
-def refusal(reply: Reply, where: str) -> ServerRefused | ServerUnavailable:
-    """The error for an answer that is no success, with the reasons it gives and what to do."""
+def refusal(reply: Reply, where: str, otherwise: _Meaning | None = None) -> ServerRefused | ServerUnavailable:
+    """The error for an answer that is no success, with the reasons it gives and what to do.
+
+    The error's type says what it is; for a type that is not known the status does, or ``otherwise``.
+    """
     reasons = reasons_in(reply.try_json())
     if reply.status >= 500:
         first = f": {reasons[0]}" if reasons else ""
         message = f"the server failed (HTTP {reply.status}){first}"
         return ServerUnavailable(message, where=where, remedy="try again later; nothing is lost")
-    quota = reply.status == 403 and _speaks_of(reasons, "quota", "limit", "maximum")
-    unknown = _Meaning(ServerRefused, f"HTTP {reply.status}", "check --base-url and --namespace")
-    meaning = _QUOTA if quota else _MEANINGS.get(reply.status, unknown)
-    if reply.status == 409 and _speaks_of(reasons, "deleted"):
-        meaning = _DELETED
+    typed = next((meaning for reason in reasons if (meaning := _TYPED.get(reason.type or ""))), None)
+    meaning = typed or otherwise or _by_status(reply.status, reasons)
     if meaning.error is NotThere:
         meaning = replace(meaning, remedy=_missing(where))
-    return _refused_as(meaning, reply, where)
-
-
-def _refused_as(meaning: _Meaning, reply: Reply, where: str) -> ServerRefused:
-    reasons = reasons_in(reply.try_json())
     remedy = meaning.remedy or remedy_for(reasons)
     return meaning.error(meaning.message, where=where, remedy=remedy, status=reply.status, reasons=reasons)
+
+
+def _by_status(status: int, reasons: Sequence[Reason]) -> _Meaning:
+    """The documented API has one status for a key without the right and for a quota: only its words differ."""
+    if status == 403 and _speaks_of(reasons, "quota", "limit", "maximum"):
+        return _QUOTA
+    unknown = _Meaning(ServerRefused, f"HTTP {status}", "check --base-url and --namespace")
+    return _MEANINGS.get(status, unknown)
 
 
 def _missing(where: str) -> str:
     """What to do when nothing is found at an address: it depends on what was asked for there."""
     path = where.partition("/plugins/")[2]
     if path.endswith("/status"):
-        return _WAIT
+        return _NO_STATUS
     if path.startswith("uploads"):
         return _UPLOAD
     return _PLUGIN if path else _PLACE
 
 
-def remedy_for(reasons: list[Reason]) -> str:
-    """What to do about a server's judgement, from the contract's troubleshooting table."""
-    if _speaks_of(reasons, "signing.pub", "[record.wrong-key]"):
-        return _SIGNATURE
+def remedy_for(reasons: Sequence[Reason]) -> str:
+    """What to do about a server's judgement: by its rules where it names any, else by the contract's table.
+
+    The documented API gives sentences alone, and so does the contract's troubleshooting table.
+    """
+    rules = [reason.type for reason in reasons if reason.type is not None]
+    for rule in rules:
+        for start, remedy in _REMEDIES:
+            if rule.startswith(start):
+                return remedy
     if _speaks_of(reasons, "import error", "no module", "__init__", "modulenotfound", "importerror"):
         return _IMPORTS
     if _speaks_of(reasons, "forbidden", "security", "not allowed", "disallowed"):
@@ -318,6 +349,6 @@ def remedy_for(reasons: list[Reason]) -> str:
     return _VALIDATION
 
 
-def _speaks_of(reasons: list[Reason], *words: str) -> bool:
+def _speaks_of(reasons: Sequence[Reason], *words: str) -> bool:
     text = " ".join(reason.message for reason in reasons).lower()
     return any(word in text for word in words)

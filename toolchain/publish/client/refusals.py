@@ -7,6 +7,7 @@ Proxies and frameworks add their own ``detail``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,18 +15,24 @@ from typing import Any, Final
 _LIMIT: Final = 200
 _TEXT: Final = 500
 _LISTS: Final = ("violations", "security_violations", "validation_errors", "errors")
+_TYPES: Final = ("rule", "type")
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MESSAGES: Final = ("message", "msg", "detail", "reason", "error")
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason: a message and, where the server says, the place and how bad it is."""
+    """One reason: a message and, where the server says, the place, how bad it is, and of which kind.
+
+    ``type`` is the server's own stable word for the kind: an error's ``type`` or a violation's ``rule``.
+    """
 
     message: str
     file: str | None = None
     line: int | None = None
     column: int | None = None
     severity: str | None = None
+    type: str | None = None
 
     def __str__(self) -> str:
         """``file:line:column: message (severity)``, as far as known."""
@@ -40,12 +47,13 @@ class Reason:
 
 def reasons_in(body: Any) -> list[Reason]:
     """The reasons in a decoded answer, in its order, each once; empty when it gives none."""
-    found: dict[Reason, None] = {}
+    found: dict[tuple[object, ...], Reason] = {}
     for reason in _walk(body, 0):
-        found.setdefault(reason)
+        # Told twice, with and without its type, it is one reason: the first has more to say.
+        found.setdefault((reason.message, reason.file, reason.line, reason.column), reason)
         if len(found) >= _LIMIT:
             break
-    listed = list(found)
+    listed = list(found.values())
     placed = [reason for reason in listed if reason.file is not None]
     # With places at hand, the sentence above them only repeats.
     return placed or listed
@@ -86,6 +94,7 @@ def _reason(body: dict[str, Any], message: str) -> Reason:
         _number(body.get("line", body.get("lineno"))),
         _number(body.get("column", body.get("col"))),
         severity[:40] if isinstance(severity, str) else None,
+        next((body[key] for key in _TYPES if isinstance(body.get(key), str) and _WORD.fullmatch(body[key])), None),
     )
 
 
