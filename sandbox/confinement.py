@@ -21,6 +21,9 @@ _EXACT = (
     "SecurityOpt",
     "ShmSize",
 )
+# Each is a namespace of the container alone. podman 4.3 tells the second although asked for the first: other
+# containers may join it, if whoever speaks to the engine starts them so.
+_OWN_IPC = ("private", "shareable")
 # podman spells ALL out as the capabilities that it would give by default.
 _DEFAULT_CAPABILITIES = frozenset(
     {
@@ -49,7 +52,20 @@ def disagreements(request: Mapping[str, Any], details: Mapping[str, Any]) -> lis
         found.append("Runtime")
     if details["Config"].get("User") != request["User"]:
         found.append("User")
-    return [*found, *_capabilities(applied), *_tmpfs(applied), *_mounts(asked, details)]
+    if applied.get("IpcMode") not in _OWN_IPC:
+        found.append("IpcMode")
+    if _ulimits(applied) != _ulimits(asked):
+        found.append("Ulimits")
+    return [*found, *_capabilities(applied), *_tmpfs(asked, applied), *_mounts(asked, details)]
+
+
+def _ulimits(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Soft and hard limits by name; podman writes ``RLIMIT_NOFILE`` for ``nofile``."""
+    limits = config.get("Ulimits") or ()
+    return {
+        str(limit["Name"]).lower().removeprefix("rlimit_"): (limit.get("Soft"), limit.get("Hard"))
+        for limit in limits
+    }
 
 
 def _capabilities(applied: Mapping[str, Any]) -> Iterator[str]:
@@ -60,14 +76,14 @@ def _capabilities(applied: Mapping[str, Any]) -> Iterator[str]:
         yield "CapAdd"
 
 
-def _tmpfs(applied: Mapping[str, Any]) -> Iterator[str]:
-    mounts = applied.get("Tmpfs") or {}
-    if SCRATCH not in mounts:
-        yield f"Tmpfs {SCRATCH}"
-    for place, options in mounts.items():
-        words = set(str(options).split(","))
-        if "noexec" not in words or not any(word.startswith("size=") for word in words):
+def _tmpfs(asked: Mapping[str, Any], applied: Mapping[str, Any]) -> Iterator[str]:
+    """Every place with every option that was asked for, its sizes among them; podman adds options of its own."""
+    wanted, mounts = asked["Tmpfs"], applied.get("Tmpfs") or {}
+    for place, options in wanted.items():
+        if not set(options.split(",")) <= set(str(mounts.get(place, "")).split(",")):
             yield f"Tmpfs {place}"
+    for place in mounts.keys() - wanted.keys():
+        yield f"Tmpfs {place}"
 
 
 def _mounts(asked: Mapping[str, Any], details: Mapping[str, Any]) -> Iterator[str]:

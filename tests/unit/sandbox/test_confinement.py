@@ -37,6 +37,13 @@ def test_an_engine_that_applied_everything(request_and_details):
         ("CapAdd", ["SYS_ADMIN"]),
         ("Tmpfs", {}),
         ("Tmpfs", {"/tmp": "rw,size=1", "/run": "rw,nosuid"}),
+        ("Tmpfs", {"/tmp": "rw,noexec,nosuid,nodev,mode=1777,size=536870912"}),
+        ("Tmpfs", {"/tmp": "rw,noexec,nosuid,nodev,mode=1777,size=536870912,nr_inodes=0"}),
+        ("IpcMode", "host"),
+        ("IpcMode", None),
+        ("Ulimits", None),
+        ("Ulimits", [{"Name": "nofile", "Soft": 1024, "Hard": 1024}]),
+        ("Ulimits", [{"Name": name, "Soft": -1, "Hard": -1} for name in ("nofile", "nproc", "core")]),
         ("Binds", ["/:/host"]),
     ],
 )
@@ -95,6 +102,21 @@ def test_another_user_is_seen(request_and_details):
     request, details = request_and_details
     details["Config"]["User"] = "root"
     assert disagreements(request, details) == ["User"]
+
+
+def test_one_more_folder_in_memory_is_seen(request_and_details):
+    request, details = request_and_details
+    details["HostConfig"]["Tmpfs"]["/run"] = "rw,noexec,nosuid,nodev,size=65536"
+    assert disagreements(request, details) == ["Tmpfs /run"]
+
+
+def test_podman_says_it_in_words_of_its_own(request_and_details):
+    request, details = request_and_details
+    host = details["HostConfig"]
+    host["IpcMode"] = "shareable"
+    host["Ulimits"] = [{**limit, "Name": f"RLIMIT_{limit['Name'].upper()}"} for limit in host["Ulimits"]]
+    host["Tmpfs"] = {place: f"{options},rprivate,tmpcopyup" for place, options in host["Tmpfs"].items()}
+    assert disagreements(request, details) == []
 
 
 def test_podman_spells_the_dropped_capabilities_out(request_and_details):
