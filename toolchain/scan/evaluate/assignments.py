@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from toolchain.scan.evaluate.annotated import annotations_in
 from toolchain.scan.evaluate.folding import contents, elements
 from toolchain.scan.evaluate.interpreter import Call, Interpreter, Signal
 from toolchain.scan.evaluate.iteration import iterated
@@ -16,7 +17,7 @@ from toolchain.scan.evaluate.judge import (
 from toolchain.scan.evaluate.models.code import read_code
 from toolchain.scan.evaluate.operators import binary
 from toolchain.scan.evaluate.subscripts import set_attribute, set_item
-from toolchain.scan.evaluate.values import UNKNOWN, Const, Map, Ref, Seq, Value, each, join
+from toolchain.scan.evaluate.values import UNKNOWN, Const, Ref, Seq, Value, each, join
 
 
 def assign(it: Interpreter, target: ast.expr, value: Value) -> None:
@@ -79,25 +80,16 @@ def assignment(it: Interpreter, node: ast.Assign) -> Signal:
 def annotated_assignment(it: Interpreter, node: ast.AnnAssign) -> Signal:
     annotation(it, node.annotation)
     if (
-        it.frame.kind == "class"
+        it.frame.kind != "function"
         and isinstance(node.annotation, ast.Constant)
         and isinstance(node.target, ast.Name)
     ):
-        set_item(it, _annotations_of(it), Const(node.target.id), Const(node.annotation.value), node)
+        set_item(it, annotations_in(it, it.frame), Const(node.target.id), Const(node.annotation.value), node)
     if node.value is not None:
         assign(it, node.target, it.evaluate(node.value))
     elif isinstance(node.target, ast.Name) and it.frame.kind == "class":
         it.frame.parameters += (node.target.id,)
     return None
-
-
-def _annotations_of(it: Interpreter) -> Value:
-    """The class's own ``__annotations__``, of which only texts are kept."""
-    found = it.frame.get("__annotations__")
-    if found is None:
-        found = Map()
-        it.frame.set("__annotations__", found)
-    return found
 
 
 def annotation(it: Interpreter, node: ast.expr | None) -> None:

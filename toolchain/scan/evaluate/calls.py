@@ -114,6 +114,8 @@ def _call(it: Interpreter, function: Value, request: Call) -> Value:
 def _call_dunder(it: Interpreter, function: Dunder, request: Call) -> Value:
     if function.kind == "mro-method":
         return Dunder("mro")
+    if function.kind in {"find-spec", "find-loader"}:
+        return Dunder(function.kind.removeprefix("find-"))
     if function.kind == "getattribute" and request.args:
         target = request.args[-2] if len(request.args) > 1 else UNKNOWN
         return dynamic_attribute(it, target, request.args[-1], request.node)

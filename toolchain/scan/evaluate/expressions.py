@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from toolchain.scan.evaluate.annotated import annotations_in
 from toolchain.scan.evaluate.comprehensions import comprehension, dict_comprehension
 from toolchain.scan.evaluate.folding import contents, elements, fold
 from toolchain.scan.evaluate.frames import MaybeUnbound
@@ -50,6 +51,8 @@ def _constant(it: Interpreter, node: ast.Constant) -> Value:
 
 def _name(it: Interpreter, node: ast.Name) -> Value:
     bound = it.lookup(node.id)
+    if bound is None and node.id == "__annotations__":
+        return annotations_in(it, it.frame.module if it.frame.kind == "function" else it.frame)
     value = it.named(node.id, bound)
     if isinstance(value, OwnName) and it.root_dynamic:
         value = it.force(value)

@@ -33,6 +33,11 @@ _OF_LOOPS = frozenset({
 })  # fmt: skip
 
 
+# Methods that nothing but a finder or a loader of modules has, with what they give.
+_OF_FINDERS = {"find_spec": "find-spec", "find_module": "find-loader", "find_loader": "find-loader"}
+_OF_LOADERS = frozenset({"exec_module"})
+
+
 Signal = str | None
 """``"break"``, ``"continue"`` or ``"return"`` where a statement takes it for sure, else ``None``."""
 
@@ -171,7 +176,9 @@ class Interpreter:
         if name in _OF_LOOPS:
             rule = "process.subprocess" if name.startswith("subprocess") else "network.socket"
             self.emit(self.policy.rules[rule], f"?.{name}", node)
-        return UNKNOWN
+        if name in _OF_LOADERS:
+            self.emit_named("import.dynamic", f"?.{name}", node)
+        return Dunder(_OF_FINDERS[name]) if name in _OF_FINDERS else UNKNOWN
 
     def ref(self, path: str, trail: tuple[str, ...] = ()) -> Ref:
         """A reference under its canonical name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from toolchain.scan.evaluate.annotated import annotations_of
 from toolchain.scan.evaluate.caller_frames import is_harmless
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.values import UNKNOWN, Bound, Const, Dunder, FrameDict, Function, Method, Seq, Value
@@ -32,6 +33,7 @@ INTROSPECTION = frozenset(
         "__spec__",
         "__import__",
         "__module__",
+        "__annotations__",
         "f_globals",
         "f_builtins",
         "f_locals",
@@ -78,6 +80,10 @@ def attribute_of_function(it: Interpreter, value: Function | Bound, name: str, n
         return value.receiver
     if name == "__defaults__":
         return Seq("tuple", list(function.defaults.values()))
+    if name == "__annotations__":
+        return annotations_of(it, function)
+    if f".{name}" in function.defaults:  # it was set
+        return function.defaults[f".{name}"]
     if name == "__name__":
         return Const(function.name)
     if name in {"cache_clear", "cache_info", "register"}:
@@ -113,6 +119,8 @@ def introspect(it: Interpreter, name: str, node: ast.AST, trail: tuple[str, ...]
         return Dunder(name.strip("_"))
     if name == "__dict__":
         return Dunder("dict")
+    if name == "__annotations__":
+        return Dunder("annotations")
     if name in {"__getattribute__", "__reduce__", "__reduce_ex__"}:
         return Dunder(name.strip("_"))
     if name in {"__code__", "f_code", "gi_code", "co_code"}:
@@ -137,7 +145,7 @@ def attribute_of_dunder(it: Interpreter, value: Dunder, name: str, node: ast.AST
         # A module of another module's: json.loads.__globals__["codecs"].builtins
         it.emit(it.policy.rules["introspection.builtins"], f"?.__globals__[].{name}", node, value.trail)
         return it.ref(name.lstrip("_"), value.trail)
-    if kind in {"globals", "dict", "mro", "bases"}:
+    if kind in {"globals", "dict", "annotations", "mro", "bases"}:
         return Method(value, name)
     if kind == "code" and name == "replace":
         return it.ref("types.CodeType", (f"line {line_of(node)}: a code object's replace",))

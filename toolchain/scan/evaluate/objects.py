@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from toolchain.scan.evaluate.annotated import annotations_in
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.introspection import INTROSPECTION, introspect
 from toolchain.scan.evaluate.power import powerful
@@ -118,6 +119,8 @@ def attribute_of_class(it: Interpreter, value: Class, name: str, node: ast.AST) 
         )
     if name == "__dict__":
         return Namespace(value)
+    if name == "__annotations__":
+        return annotations_in(it, value.frame)
     if name in {"__base__", "__bases__", "__mro__"}:
         if name in {"__mro__", "__bases__"}:
             return Dunder("mro" if not value.bases or name == "__mro__" else "bases")

@@ -136,7 +136,16 @@ def _of_ref(it: Interpreter, value: Ref, key: Value, node: ast.AST) -> Value:
         return value if text is not None else it.ref(f"{value.path}[]", value.trail)
     if value.path == "builtins.object.__subclasses__()":
         return Dunder("class", value.trail)
-    return UNKNOWN
+    return value if _is_generic(value.path) else UNKNOWN
+
+
+def _is_generic(path: str) -> bool:
+    """Whether a subscript of a library's class is that class still: ``dict[str, int]``."""
+    root, _, name = path.partition(".")
+    return name in _CONTAINERS if root == "builtins" else root == "typing" or path.startswith("collections.abc.")
+
+
+_CONTAINERS = frozenset({"dict", "list", "tuple", "set", "frozenset", "type"})
 
 
 def _of_dunder(it: Interpreter, value: Dunder, key: Value, node: ast.AST) -> Value:

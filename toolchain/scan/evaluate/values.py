@@ -91,7 +91,8 @@ class Map(Value):
             more = other.rest
         else:
             self.spread += (other,) if isinstance(other, (Namespace, FrameDict, Ref, Dunder)) else ()
-            more = UNKNOWN
+            # Annotations of something outside are types, or text that its author wrote.
+            more = other if isinstance(other, Dunder) and other.kind == "annotations" else UNKNOWN
         if more is not None:
             self.rest = more if self.rest is None else join2(self.rest, more)
 

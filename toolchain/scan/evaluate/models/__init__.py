@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolchain.scan.evaluate.interpreter import Model
-from toolchain.scan.evaluate.models.annotations import of_forward_reference, of_get_type_hints
+from toolchain.scan.evaluate.models.annotations import hints, hints_if_told, of_forward_reference
 from toolchain.scan.evaluate.models.attributes import (
     getter,
     of_formatter,
@@ -50,6 +50,17 @@ from toolchain.scan.evaluate.models.iteration import (
 from toolchain.scan.evaluate.values import UNKNOWN, Const, FrameDict, Seq
 
 A_TEMPORARY_FOLDER = "/tmp/?"  # noqa: S108 - what a name stands for, not a place
+
+EVALUATING = (
+    "typing.get_type_hints",
+    "typing_extensions.get_type_hints",
+    "attr.resolve_types",
+    "attrs.resolve_types",
+)
+EVALUATING_IF_TOLD = (
+    "inspect.get_annotations", "annotationlib.get_annotations", "typing_extensions.get_annotations",
+    "inspect.signature", "inspect.Signature.from_callable",
+)  # fmt: skip
 
 MODELS: dict[str, Model] = {
     "builtins.getattr": of_getattr,
@@ -145,8 +156,8 @@ MODELS: dict[str, Model] = {
         "list", [Seq("tuple", [UNKNOWN, it.ref("sys.modules.?")])], exact=False
     ),
     "sys.modules.copy": lambda it, _request: it.ref("sys.modules"),
-    "typing.get_type_hints": of_get_type_hints,
-    "typing_extensions.get_type_hints": of_get_type_hints,
+    **{path: hints(path) for path in EVALUATING},
+    **{path: hints_if_told(path) for path in EVALUATING_IF_TOLD},
     "tempfile.gettempdir": lambda _it, _r: Const(A_TEMPORARY_FOLDER),
     "tempfile.mkdtemp": lambda _it, _r: Const(A_TEMPORARY_FOLDER),
     "tempfile.TemporaryDirectory": lambda _it, _r: Const(A_TEMPORARY_FOLDER),

@@ -5,38 +5,85 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from toolchain.scan.evaluate.interpreter import Call, Interpreter
+from toolchain.scan.evaluate.annotated import annotations_set, texts_in
+from toolchain.scan.evaluate.interpreter import Call, Interpreter, Model
 from toolchain.scan.evaluate.models.code import read_code
 from toolchain.scan.evaluate.objects import class_attribute
-from toolchain.scan.evaluate.values import UNKNOWN, Bound, Class, Const, Function, Map, Value, each
+from toolchain.scan.evaluate.values import (
+    UNKNOWN,
+    Bound,
+    Class,
+    Const,
+    Function,
+    Instance,
+    Map,
+    OwnModule,
+    Value,
+    each,
+)
 
 
-def of_get_type_hints(it: Interpreter, request: Call) -> Value:
-    for option in each(it.force(request.args[0])) if request.args else ():
-        for text in _annotations(it, option):
-            if text is UNKNOWN or _is_call(text):
-                it.emit_named("code.text", "typing.get_type_hints", request.node, "runs an annotation's text")
-            else:
-                read_code(it, Call([text], {}, request.node))
-    return UNKNOWN
+def hints(path: str) -> Model:
+    """A function that evaluates the annotations of its first argument."""
+
+    def evaluate(it: Interpreter, request: Call) -> Value:
+        given = request.args[:1] or list(request.kwargs.values())[:1]
+        for option in each(it.force(given[0])) if given else ():
+            _judge_hints(it, path, option, request)
+        return UNKNOWN
+
+    return evaluate
 
 
-def _annotations(it: Interpreter, owner: Value) -> Iterator[Value]:
+def hints_if_told(path: str) -> Model:
+    """One that evaluates them only with ``eval_str``, and gives them as they are without."""
+    evaluate = hints(path)
+
+    def read(it: Interpreter, request: Call) -> Value:
+        told = request.kwargs.pop("eval_str", Const(False))
+        if any(not isinstance(option, Const) or option.value for option in each(told)):
+            return evaluate(it, request)
+        plain = path.endswith("annotations") and bool(request.args)
+        return it.attribute(request.args[0], "__annotations__", request.node) if plain else UNKNOWN
+
+    return read
+
+
+def _judge_hints(it: Interpreter, path: str, owner: Value, request: Call) -> None:
+    for text in _annotations(it, owner):
+        if text is UNKNOWN or _is_call(text):
+            it.emit_named("code.text", path, request.node, "runs an annotation's text")
+        read_code(it, Call([text], {}, request.node))
+
+
+def _annotations(it: Interpreter, owner: Value, depth: int = 8) -> Iterator[Value]:
     """The texts of annotations that were set, or that stand in the definition."""
     function = owner.function if isinstance(owner, Bound) else owner
     found: Value | None = None
     if isinstance(function, Function):
-        found = function.defaults.get(".__annotations__")
-        spec = function.node.args
-        for parameter in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs):
-            if isinstance(parameter.annotation, ast.Constant):
-                yield Const(parameter.annotation.value)
+        yield from texts_in(function).values()
+        found = annotations_set(function)
     elif isinstance(owner, Class):
-        found = class_attribute(it, owner, "__annotations__")
+        yield from _of_bases(it, owner, depth)
+        found = owner.frame.get_ever("__annotations__")
+    elif isinstance(owner, Instance):
+        found = owner.attributes.get("__annotations__", class_attribute(it, owner.cls, "__annotations__"))
+    elif isinstance(owner, OwnModule):
+        module = it.package.module(owner.name)
+        found = module.frame.get_ever("__annotations__") if module is not None else None
     for option in each(found) if found is not None else ():
         if isinstance(option, Map):
             for value in (*option.items.values(), *([option.rest] if option.rest is not None else [])):
                 yield from each(value)
+        elif option is UNKNOWN:
+            yield option
+
+
+def _of_bases(it: Interpreter, cls: Class, depth: int) -> Iterator[Value]:
+    for base in cls.bases if depth else ():
+        for option in each(it.force(base)):
+            if isinstance(option, Class) and option is not cls:
+                yield from _annotations(it, option, depth - 1)
 
 
 def _is_call(text: Value) -> bool:
