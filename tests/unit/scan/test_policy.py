@@ -14,11 +14,12 @@ def test_each_line_of_a_table_has_its_reason_and_its_rule() -> None:
     for line in (*_POLICY.environment.values(), *_POLICY.keywords.values()):
         assert line.reason
         assert line.rule in _POLICY.rules
-    for name, text in _POLICY.texts.items():
-        rule = _POLICY.match(name)
-        assert text.reason
-        assert rule is not None
-        assert rule.judge == "text", name
+    assert all(text.reason for text in _POLICY.texts.values())
+
+
+def test_each_function_that_runs_text_has_its_line() -> None:
+    judged = {name for name, rule in _POLICY.exact.items() if rule.judge == "text"}
+    assert judged == set(_POLICY.texts)
 
 
 @pytest.mark.parametrize("name", _POLICY.environment)

@@ -19,6 +19,11 @@ from toolchain.scan.evaluate.triggers import needs_evaluation
         b"# coding: utf-7\n+AGUAdgBhAGw-('1')\n",
         b"#!/usr/bin/python\n# -*- coding: utf_7 -*-\n+AGUAdgBhAGw-('1')\n",
         "s\u043ecket = 1\n".encode(),  # a Cyrillic letter
+        b"import numexpr as ne\n",
+        b"import inspect\ninspect.signature(f, eval_str=True)\n",
+        b"import typing\ntyping.get_type_hints(f)\n",
+        b"def load(finder, module): finder.exec_module(module)\n",
+        b"from sympy import S\nS(text)\n",
     ],
 )
 def test_a_file_that_may_reach_power_is_evaluated(source: bytes) -> None:

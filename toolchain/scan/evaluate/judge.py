@@ -9,7 +9,7 @@ from typing import Any
 
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
 from toolchain.scan.evaluate.values import UNKNOWN, Class, Const, Map, Namespace, Ref, Seq, Value, each, texts
-from toolchain.scan.policy import FIRST_ARGUMENT, Keyword
+from toolchain.scan.policy import Keyword, TextArgument
 
 NOT_GIVEN = "weights_only is not given"
 
@@ -301,21 +301,25 @@ def _remote_code(it: Interpreter, path: str, request: Call) -> str | None:
 
 def _text(it: Interpreter, path: str, request: Call) -> str | None:
     """A literal was read as code already; what else may be text is not known before it runs."""
-    where = it.policy.texts.get(path, FIRST_ARGUMENT)
-    if where.unless_off:
-        switch = request.kwargs.get(where.unless_off)
-        return f"{where.unless_off} is off" if switch is not None and _may_be_false(switch) else None
-    given = request.args[where.position : where.position + 1]
-    if where.beside is not None:
-        beside = request.args[where.beside : where.beside + 1]
-        if not given or not any(True for value in beside for _ in texts(value)):
-            return None
-    given = given or list(request.kwargs.values())[:1]
+    where = it.policy.texts[path]
+    given = argument(where, request)
+    if where.beside is not None and not _is_text(argument(where.beside, request), given):
+        return None
     if where.listed:
         given = [item for value in given for item in (value.items if isinstance(value, Seq) else [value])]
         given = given or [Const(None)]
     known = all(isinstance(option, Const) for value in given for option in each(value))
     return None if known and given else "runs the text that it is given"
+
+
+def _is_text(beside: list[Value], given: list[Value]) -> bool:
+    return bool(given) and any(True for value in beside for _ in texts(value))
+
+
+def argument(where: TextArgument, request: Call) -> list[Value]:
+    """The argument at a position or under a keyword; empty where the call does not say."""
+    named = request.kwargs.get(where.keyword)
+    return request.args[where.position : where.position + 1] or ([named] if named is not None else [])
 
 
 _HARMLESS_MAGICS = frozenset({

@@ -21,7 +21,7 @@ _COMMON = {
     "keras": "safe_mode|enable_unsafe|func_load|deserialize|load_model|model_from",
     "tensorflow": "load_op_library|load_library",
     "yaml": r"yaml\.(?:unsafe|full)?_?load|from yaml",
-    "typing": "_eval_type|ForwardRef",
+    "typing": "_eval_type|ForwardRef|get_type_hints",
     "sh": "import sh\\b|from sh\\b",
     "code": r"import code\b|from code\b",
     "git": r"import git\b|from git\b",
@@ -34,7 +34,7 @@ _COMMON = {
     "profile": r"import profile\b|from profile\b",
     "invoke": r"import invoke|from invoke",
     "types": "FunctionType|CodeType|LambdaType",
-    "inspect": "getclosurevars|currentframe|_getframe|getattr_static",
+    "inspect": "getclosurevars|currentframe|_getframe|getattr_static|eval_str",
     "operator": "attrgetter|methodcaller|itemgetter",
     "sys": r"_getframe|modules|meta_path|path_hooks|settrace|setprofile|_current_frames|setdlopenflags"
     r"|from sys|addaudithook",
@@ -79,7 +79,7 @@ _COMMON = {
     "django": "module_loading",
     "setuptools": "sandbox|spawn|run_setup",
     "distutils": "spawn|run_setup",
-    "sympy": "eval_expr|autowrap|_compilation|sympify|parse_expr",
+    "sympy": r"eval_expr|autowrap|_compilation|sympify|parse_expr|lambdify|\bS\b",
     "shutil": r"shutil\._?(?:os|sys)\b|import _?os\b|from shutil",
     "uuid": "_get_command_stdout",
     "zipfile": "PyZipFile",
@@ -96,7 +96,7 @@ _SPELLED = (
     "__builtins__", "__globals__", "__subclasses__", "__import__", "__loader__", "__mro__", "__bases__",
     "__base__", "f_builtins", "f_globals", "__self__", "__code__", "__getattribute__", "trust_remote_code",
     "allow_dangerous", "attrgetter", "methodcaller", "import_module", "_target_", "base64", "LD_PRELOAD",
-    "/proc/", "import *",
+    "/proc/", "import *", "exec_module",
 )  # fmt: skip
 # Words that count on their own, and words that count where they stand as written here.
 _ALONE = frozenset({b"eval", b"exec", b"breakpoint", b"codecs"})

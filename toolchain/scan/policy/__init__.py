@@ -66,18 +66,14 @@ class Keyword:
 class TextArgument:
     """Where a function that runs text as code takes it from.
 
-    ``beside`` is the position that must hold text too, ``listed`` says that a list of texts may be given, or none,
-    and ``unless_off`` names the keyword without which the function judges the text itself.
+    ``beside`` is the argument that must be text too, ``listed`` says that a list of texts may be given, or none.
     """
 
+    keyword: str
     reason: str = ""
     position: int = 0
-    beside: int | None = None
+    beside: TextArgument | None = None
     listed: bool = False
-    unless_off: str = ""
-
-
-FIRST_ARGUMENT = TextArgument()
 
 
 @dataclass
@@ -198,7 +194,7 @@ def load_policy() -> Policy:
         sensitive=frozenset(document["modules"]["sensitive"]),
         environment={name: Variable(**entry) for name, entry in document["environment"].items()},
         keywords={name: Keyword(**entry) for name, entry in document["keywords"].items()},
-        texts={name: TextArgument(**entry) for name, entry in document["texts"].items()},
+        texts={name: _text_argument(entry) for name, entry in document["texts"].items()},
         stems=frozenset(prefixes),
     )
 
@@ -214,6 +210,11 @@ def _rule(entry: dict[str, Any]) -> Rule:
         summary=entry.get("summary", ""),
         names=tuple(entry.get("names", ())),
     )
+
+
+def _text_argument(entry: dict[str, Any]) -> TextArgument:
+    beside = entry.pop("beside", None)
+    return TextArgument(**entry, beside=None if beside is None else TextArgument(**beside))
 
 
 def _place(name: str, rule: Rule, exact: dict[str, Rule], prefixes: dict[str, Rule]) -> None:

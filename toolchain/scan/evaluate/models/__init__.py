@@ -29,7 +29,15 @@ from toolchain.scan.evaluate.models.callables import (
     of_trace,
     of_type,
 )
-from toolchain.scan.evaluate.models.code import of_import, of_import_module, of_resolve_name, read_code, read_query
+from toolchain.scan.evaluate.models.code import (
+    of_import,
+    of_import_module,
+    of_resolve_name,
+    read_code,
+    reading,
+    without_marks,
+    without_tilde,
+)
 from toolchain.scan.evaluate.models.iteration import (
     of_accumulate,
     of_chain,
@@ -62,6 +70,15 @@ EVALUATING_IF_TOLD = (
     "inspect.signature", "inspect.Signature.from_callable",
 )  # fmt: skip
 
+RUNNING_TEXT = (
+    "sympy.sympify", "sympy.core.sympify.sympify", "sympy.S", "sympy.core.singleton.S", "sympy.parse_expr",
+    "sympy.parsing.sympy_parser.parse_expr", "sympy.lambdify", "sympy.utilities.lambdify.lambdify",
+    "numexpr.evaluate", "numexpr.NumExpr", "numexpr.validate", "numexpr.necompiler.evaluate",
+    "numexpr.necompiler.NumExpr", "numexpr.necompiler.validate",
+)  # fmt: skip
+OF_FRAMES = ("pandas.eval", "pandas.core.computation.eval.eval")
+FORMULAS = ("patsy.dmatrix", "patsy.dmatrices", "patsy.highlevel.dmatrix", "patsy.highlevel.dmatrices")
+
 MODELS: dict[str, Model] = {
     "builtins.getattr": of_getattr,
     "builtins.setattr": of_setattr,
@@ -91,12 +108,6 @@ MODELS: dict[str, Model] = {
     "builtins.exec": read_code,
     "builtins.compile": read_code,
     "typing.ForwardRef": of_forward_reference,
-    "pandas.eval": read_query,
-    "numexpr.evaluate": read_code,
-    "sympy.sympify": read_code,
-    "sympy.S": read_code,
-    "sympy.parsing.sympy_parser.parse_expr": read_code,
-    "sympy.parse_expr": read_code,
     "builtins.hasattr": lambda _it, _request: UNKNOWN,
     "builtins.map": of_map,
     "builtins.filter": of_filter,
@@ -156,6 +167,9 @@ MODELS: dict[str, Model] = {
         "list", [Seq("tuple", [UNKNOWN, it.ref("sys.modules.?")])], exact=False
     ),
     "sys.modules.copy": lambda it, _request: it.ref("sys.modules"),
+    **{path: reading(path) for path in RUNNING_TEXT},
+    **{path: reading(path, without_marks) for path in OF_FRAMES},
+    **{path: reading(path, without_tilde) for path in FORMULAS},
     **{path: hints(path) for path in EVALUATING},
     **{path: hints_if_told(path) for path in EVALUATING_IF_TOLD},
     "tempfile.gettempdir": lambda _it, _r: Const(A_TEMPORARY_FOLDER),

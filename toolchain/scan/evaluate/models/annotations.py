@@ -27,7 +27,7 @@ def hints(path: str) -> Model:
     """A function that evaluates the annotations of its first argument."""
 
     def evaluate(it: Interpreter, request: Call) -> Value:
-        given = request.args[:1] or list(request.kwargs.values())[:1]
+        given = request.args[:1] or [value for key, value in request.kwargs.items() if key in {"obj", "cls"}]
         for option in each(it.force(given[0])) if given else ():
             _judge_hints(it, path, option, request)
         return UNKNOWN
@@ -40,7 +40,7 @@ def hints_if_told(path: str) -> Model:
     evaluate = hints(path)
 
     def read(it: Interpreter, request: Call) -> Value:
-        told = request.kwargs.pop("eval_str", Const(False))
+        told = request.kwargs.get("eval_str", Const(False))
         if any(not isinstance(option, Const) or option.value for option in each(told)):
             return evaluate(it, request)
         plain = path.endswith("annotations") and bool(request.args)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from toolchain.scan.evaluate import pure
-from toolchain.scan.evaluate.interpreter import Activation, Call, Interpreter
+from toolchain.scan.evaluate.interpreter import Activation, Call, Interpreter, Model
+from toolchain.scan.evaluate.judge import argument
 from toolchain.scan.evaluate.modules import import_module
 from toolchain.scan.evaluate.values import UNKNOWN, Const, Value, each, join, texts
 
@@ -61,10 +63,25 @@ def read_code(it: Interpreter, request: Call) -> Value:
     return join(result)
 
 
-def read_query(it: Interpreter, request: Call) -> Value:
-    """``pandas.eval(text)``: an @ before a name says that it is one of ours."""
-    found = [Const(text.replace("@", "")) for text in texts(request.args[0])] if request.args else []
-    return read_code(it, Call([join(found)], {}, request.node)) if found else UNKNOWN
+def reading(path: str, changed: Callable[[str], str] = str) -> Model:
+    """A function that runs a text which one of its arguments is, after a change to plain Python."""
+
+    def read(it: Interpreter, request: Call) -> Value:
+        given = argument(it.policy.texts[path], request)
+        found = [Const(changed(text)) for value in given for text in texts(value)]
+        return read_code(it, Call([join(found)], {}, request.node)) if found else UNKNOWN
+
+    return read
+
+
+def without_marks(text: str) -> str:
+    """A text of ``pandas.eval``: an @ before a name says that it is one of ours."""
+    return text.replace("@", "")
+
+
+def without_tilde(text: str) -> str:
+    """A formula, of which both sides are expressions: ``y ~ x``."""
+    return text.replace("~", "+")
 
 
 def of_resolve_name(it: Interpreter, request: Call) -> Value:
