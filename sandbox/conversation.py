@@ -59,6 +59,7 @@ class Job:
             "slot_bytes": self.slot_bytes,
             "limits": {
                 "stage_seconds": policy.stage_seconds,
+                "clearing_seconds": policy.clearing_seconds,
                 "output_bytes": policy.output,
                 "result_bytes": policy.result,
             },

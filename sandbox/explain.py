@@ -79,6 +79,7 @@ _ENVIRONMENT = {
 }
 _GUEST = {
     "stage_seconds": "each stage's own time, kept by the supervisor inside",
+    "clearing_seconds": "what ending a stage's processes takes at most, and again emptying its folders",
     "wall_seconds": "the whole container's time, kept by the host, later than all stages together",
     "output": "what one stage may print, in bytes",
     "result": "what one stage may send back as data, in bytes",

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from sandbox.conversation import Transcript
+from sandbox.protocol import NOT_EMPTIED_STATUS, STILL_RUNNING_STATUS
 
 _KILLED = 128 + 9  # as engines write SIGKILL
 
@@ -15,13 +16,15 @@ class Ending(str, Enum):
     """How the container's life ended.
 
     ``COMPLETED``: every stage was reported and the supervisor left with 0; the stages themselves may have failed.
-    The others are each the plugin's doing, except ``UNAVAILABLE``: it ended before plugin code could run, or the
-    engine lost it.
+    The others are each the plugin's doing, except ``UNAVAILABLE``: it ended before plugin code could run, the
+    engine lost it, or the kernel would not end a process of it. After ``SCRATCH`` no later stage ran: what one
+    wrote could not be removed in time.
     """
 
     COMPLETED = "completed"
     TIMEOUT = "timeout"
     MEMORY = "memory"
+    SCRATCH = "scratch-limit"
     VIOLATION = "policy-violation"
     DIED = "died"
     UNAVAILABLE = "unavailable"
@@ -74,6 +77,8 @@ def classify(transcript: Transcript, facts: EngineFacts, violation: str | None) 
         return Ending.VIOLATION, violation
     if facts.timed_out:
         return Ending.TIMEOUT, f"the container was still running after {facts.seconds:.0f} s and was killed"
+    if (left := not_cleared(facts.exit_code, transcript)) is not None:
+        return left
     if transcript.done and facts.exit_code == 0:
         return Ending.COMPLETED, "every stage was reported"
     return _left_early(transcript, facts)
@@ -84,6 +89,20 @@ def before_the_plugin(status: int | None, transcript: Transcript) -> str:
     tail = transcript.diagnostics.strip().splitlines()[-1:]
     said = f": {tail[0][:300]}" if tail else ""
     return f"the guest ended with status {status} before the plugin ran{said}"
+
+
+def not_cleared(status: int | None, transcript: Transcript) -> tuple[Ending, str] | None:
+    """The ending where process 1 left because it could not clear away what a stage left; else ``None``."""
+    stage = transcript.started[-1] if transcript.started else "the start"
+    if status == STILL_RUNNING_STATUS:
+        return Ending.UNAVAILABLE, f"what {stage} left running could not be ended in time, so nothing ran after it"
+    if status == NOT_EMPTIED_STATUS:
+        folders = "/tmp and /dev/shm"  # noqa: S108 - names in a sentence
+        return (
+            Ending.SCRATCH,
+            f"what {stage} left in {folders} could not be removed in time, so nothing ran after it",
+        )
+    return None
 
 
 def _left_early(transcript: Transcript, facts: EngineFacts) -> tuple[Ending, str]:

@@ -24,6 +24,10 @@ BLOB_LIMIT = 1 << 30
 DEPTH_LIMIT = 40
 SEAL_BYTES = 16
 
+# The statuses that process 1 leaves with when the next stage would not begin on clean ground.
+STILL_RUNNING_STATUS = 75
+NOT_EMPTIED_STATUS = 76
+
 STAGES = ("describe", "tests", "samples", "realtime")
 """The parts of a job, in the order in which they run."""
 

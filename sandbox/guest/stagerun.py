@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.guest.hoststream import HostStream
-from sandbox.guest.strays import end_strays, hold_everything, reap
+from sandbox.guest.strays import StillRunning, end_strays, hold_everything, reap
 from sandbox.guest.trace.claims import read_claim
 from sandbox.guest.trace.left import note_left_running
 from sandbox.guest.workerlink import WARM_UP_SECONDS, StagePipes, WorkerLink, WorkerLost
@@ -39,7 +39,10 @@ class _Gathered:
 
 
 class StageRun:
-    """A stage under way. ``run`` returns its report whatever the stage does, and leaves nothing of it running."""
+    """A stage under way. ``run`` returns its report whatever the stage does, and leaves nothing of it running.
+
+    Where the kernel lets something of it live on, ``unended`` says so: nothing may run after it.
+    """
 
     def __init__(self, link: WorkerLink, name: str, job: dict[str, Any], sample: int, host: HostStream) -> None:
         self._link = link
@@ -59,6 +62,7 @@ class StageRun:
         self._got = _Gathered()
         self._deadline = 0.0
         self._began = False
+        self.unended: StillRunning | None = None
 
     def run(self) -> Message:
         """Run the stage to its end. Raises ``HostGone``."""
@@ -185,7 +189,11 @@ class StageRun:
         if self._got.ended != "exited":
             hold_everything()
             self._link.close()
-        if not end_strays(self._link.pid, self._note_left):
+        try:
+            spared = end_strays(self._link.pid, self._note_left, self._limits["clearing_seconds"])
+        except StillRunning as reason:
+            self.unended, spared = reason, False
+        if not spared:
             self._link.close()
 
     def _note_left(self, processes: set[int]) -> None:

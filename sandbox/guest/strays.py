@@ -9,10 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_GONE_SECONDS = 10.0
+GONE_SECONDS = 10.0
+"""How long we wait for what was killed, where no job says otherwise."""
+
 _PAUSE_SECONDS = 0.002
 _KILL_AGAIN_SECONDS = 0.25
 _THREADS = 17  # num_threads, counted from the state (proc_pid_stat(5))
+
+
+class StillRunning(Exception):
+    """The kernel has not ended what was killed: the ground is not clean."""
 
 
 def hold_everything() -> None:
@@ -21,10 +27,15 @@ def hold_everything() -> None:
         _signal(-1, signal.SIGSTOP)
 
 
-def end_strays(worker: int | None, found: Callable[[set[int]], None] = lambda _processes: None) -> bool:
+def end_strays(
+    worker: int | None,
+    found: Callable[[set[int]], None] = lambda _processes: None,
+    seconds: float = GONE_SECONDS,
+) -> bool:
     """Kill every descendant of this process but ``worker``; whether the worker was spared.
 
-    ``found`` hears which there are, if any, before they are killed.
+    ``found`` hears which there are, if any, before they are killed. Raises ``StillRunning`` when one is still
+    there after ``seconds``.
 
     As process 1 of a container we first stop everything: one ``kill(-1)`` reaches all other processes in a step
     that no fork outruns, since a process with a signal pending cannot fork, so the list that /proc then shows
@@ -39,7 +50,7 @@ def end_strays(worker: int | None, found: Callable[[set[int]], None] = lambda _p
             _signal(worker, signal.SIGCONT)
         return True
     found(strays)
-    deadline = time.monotonic() + _GONE_SECONDS
+    deadline = time.monotonic() + seconds
     if everything:
         _end_everything(deadline)
         return False
@@ -51,6 +62,8 @@ def end_strays(worker: int | None, found: Callable[[set[int]], None] = lambda _p
                 _signal(pid, number)
         time.sleep(_PAUSE_SECONDS)
         reap()
+    if left:
+        raise _still_running(left)
     return bool(spared)
 
 
@@ -69,6 +82,11 @@ def _end_everything(deadline: float) -> None:
                     time.sleep(_PAUSE_SECONDS)
             except ChildProcessError:
                 return
+    raise _still_running(descendants(os.getpid()))
+
+
+def _still_running(processes: set[int]) -> StillRunning:
+    return StillRunning(f"{len(processes)} processes that were killed have not ended")
 
 
 def descendants(root: int) -> set[int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sandbox.guest
 from sandbox.conversation import Job, Listener
-from sandbox.outcome import Ending, before_the_plugin
+from sandbox.outcome import Ending, before_the_plugin, not_cleared
 from sandbox.policy import Policy
 from sandbox.protocol import encode
 from toolchain.check.guest_run import GuestRun
@@ -111,5 +111,7 @@ def _died(process: subprocess.Popen[bytes], listener: Listener) -> tuple[Ending,
         status = None
     if not listener.transcript.started:
         return Ending.UNAVAILABLE, before_the_plugin(status, listener.transcript)
+    if (left := not_cleared(status, listener.transcript)) is not None:
+        return left
     stage = listener.transcript.started[-1]
     return Ending.DIED, f"the guest ended with status {status} during {stage} without reporting"

@@ -19,6 +19,7 @@ def check_ending(ending: Ending, reason: str) -> list[Finding]:
     remedies = {
         Ending.TIMEOUT: "make the plugin faster, or raise the limit with --timeout",
         Ending.MEMORY: "use less memory (smaller batches, smaller model), or raise the limit with --memory",
+        Ending.SCRATCH: "write fewer files, and remove them when they are not needed any more",
         Ending.VIOLATION: "remove the code that interferes with the process that tests the plugin",
         Ending.DIED: "remove the code that ends or attacks other processes",
     }

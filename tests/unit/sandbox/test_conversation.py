@@ -180,7 +180,12 @@ def test_a_job_carries_its_limits_and_its_sample():
     job = Job("name", "/root", JOB.stages, sample=Sample("rows.csv", "csv", b"a,b"), seed="s")
     (message,) = Decoder().feed(encode(job.message(policy)))
     assert message.blob == b"a,b"
-    assert message.body["limits"] == {"stage_seconds": 3, "output_bytes": 10, "result_bytes": 20}
+    assert message.body["limits"] == {
+        "stage_seconds": 3,
+        "clearing_seconds": 10,
+        "output_bytes": 10,
+        "result_bytes": 20,
+    }
     assert message.body["sample"] == {"name": "rows.csv", "format": "csv"}
 
 
