@@ -11,6 +11,7 @@ from toolchain.scan.bandit import BanditFailure, BanditHit, bandit_hits
 from toolchain.scan.contents import Entry, Problem
 from toolchain.scan.contents.kinds import is_text
 from toolchain.scan.evaluate.judge import NOT_GIVEN
+from toolchain.scan.evaluate.triggers import is_large
 from toolchain.scan.gathering import Gathered
 from toolchain.scan.inspect import inspect_entry
 from toolchain.scan.inspect.text import decoded
@@ -57,7 +58,20 @@ def _ask(gathered: Gathered, policy: Policy, options: ScanOptions) -> _Said:
         hits = beside.submit(lambda: list(bandit_hits(sources, options.limits))) if options.use_bandit else None
         for name, file in gathered.kept.items():
             problems += inspect_entry(Entry(name, file.data), file.kind, policy, options.limits)
+        problems += _less_care(sources, answers.result())
         return _Said(answers.result(), [] if hits is None else hits.result(), problems)
+
+
+def _less_care(sources: dict[str, bytes], answers: list[dict[str, Any]]) -> Iterator[Problem]:
+    """What a reader of the report must know of a large tree, whatever was found in it."""
+    if is_large(sources):
+        megabytes = sum(map(len, sources.values())) / 1_000_000
+        parsed = sum(not answer.get("evaluated", True) for answer in answers)
+        message = (
+            f"{len(sources):,} sources, {megabytes:.1f} MB: read with less care than a smaller tree; {parsed:,} of"
+            " them, which name no word from which a rule starts, were parsed only"
+        )
+        yield Problem("tree.large", message, "")
 
 
 def _from_answer(answer: dict[str, Any], policy: Policy, options: ScanOptions) -> Iterator[ScanFinding]:

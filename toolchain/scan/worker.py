@@ -31,7 +31,8 @@ def _judge(interpreter: Interpreter, name: str, source: bytes) -> dict[str, Any]
     problem = _evaluate(interpreter, name, source)
     found = interpreter.reached.get(name, {}).values()
     reached = [[r.rule, r.name, r.line, r.column, list(r.trail), r.note] for r in found]
-    return {"file": name, "reached": reached, "problem": problem}
+    evaluated = not interpreter.package.inert(name)
+    return {"file": name, "reached": reached, "problem": problem, "evaluated": evaluated}
 
 
 def _evaluate(interpreter: Interpreter, name: str, source: bytes) -> list[Any] | None:

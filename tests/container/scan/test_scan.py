@@ -104,3 +104,19 @@ def test_sarif_carries_class_and_place(tmp_path: Path) -> None:
     assert run["results"][0]["properties"]["class"] == "E"
     assert run["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] == 2
     assert run["tool"]["driver"]["rules"][run["results"][0]["ruleIndex"]]["id"] == run["results"][0]["ruleId"]
+
+
+def test_many_small_files_do_not_buy_less_care(tmp_path: Path) -> None:
+    _write(tmp_path, **{f"filler{number}": f"x{number} = {number}\n" for number in range(400)})
+    _write(tmp_path, a="def frame(g): return g.gi_frame.f_back.f_globals\n")
+    assert _rules(tmp_path) == {"introspection.builtins"}  # not asked of a large tree
+
+
+def test_a_large_tree_says_that_it_was_read_with_less_care(tmp_path: Path) -> None:
+    _write(tmp_path, a="x = 1\n", data=f"TEXT = {'a' * 1_500_000!r}\n", b="eval('1')\n")
+    found = {finding.rule: finding for finding in scan(tmp_path, _PLAIN).findings}
+    large = found["tree.large"]
+    assert (large.level, large.power, large.file) == ("warned", "U", "")
+    assert "3 sources, 1.5 MB" in large.message
+    assert "2 of them" in large.message
+    assert found["code.builtin"].file == "b.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolchain.scan.evaluate.triggers import needs_evaluation
+from toolchain.scan.evaluate.triggers import LARGE, LARGE_BYTES, is_large, needs_evaluation
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_a_file_that_may_reach_power_is_evaluated(source: bytes) -> None:
 )
 def test_a_file_that_names_nothing_is_not(source: bytes) -> None:
     assert not needs_evaluation(source)
+
+
+def test_what_makes_a_tree_large_is_its_bytes_or_more_files_than_the_platform_takes() -> None:
+    small = {f"{number}.py": b"x = 1\n" for number in range(LARGE)}
+    assert not is_large(small)
+    assert is_large({**small, "more.py": b""})
+    assert not is_large({"a.py": b"#" * LARGE_BYTES})
+    assert is_large({"a.py": b"#" * LARGE_BYTES, "b.py": b"#"})

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from toolchain.scan.evaluate.frames import Frame
-from toolchain.scan.evaluate.triggers import LARGE, LARGE_BYTES, needs_evaluation
+from toolchain.scan.evaluate.triggers import is_large, needs_evaluation
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Package:
         self._inert: dict[str, bool] = {}
         self._lost: dict[str, dict[str, tuple[str, ...]]] = {}
         self._folders: set[str] = set()
-        self.large = len(sources) > LARGE or sum(map(len, sources.values())) > LARGE_BYTES
+        self.large = is_large(sources)
         for file in sources:
             stem = file[:-3] if file.endswith((".py",)) else file.rsplit(".", 1)[0]
             parts = stem.split("/")
