@@ -38,8 +38,11 @@ def forbidden(message: str, **details: Any) -> Refusal:
 
 
 def not_found(what: str, next_step: str) -> Refusal:
-    """Not there, or not in this namespace: one answer for both, so that ids cannot be guessed."""
-    return Refusal(404, "not_found", f"{what} was not found in this namespace; {next_step}")
+    """Not there, or not in this namespace: one answer for both, so that ids cannot be guessed.
+
+    ``details`` repeat ``what`` is missing, for whoever tells it in other words.
+    """
+    return Refusal(404, "not_found", f"{what} was not found in this namespace; {next_step}", {"what": what})
 
 
 def conflict(message: str, **details: Any) -> Refusal:

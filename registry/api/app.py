@@ -68,8 +68,13 @@ def _answer(refusal: Refusal) -> JSONResponse:
     return JSONResponse(refusal.to_json(), refusal.status, dict(refusal.headers))
 
 
+def _told(request: Request, refusal: Refusal) -> Response:
+    path = request.url.path
+    return pages.error_page(refusal, path) if f"{path}/".startswith("/review/") else _answer(refusal)
+
+
 async def _refusal(request: Request, refusal: Any) -> Response:
-    return pages.error_page(refusal) if request.url.path.startswith("/review") else _answer(refusal)
+    return _told(request, refusal)
 
 
 async def _storage(_request: Request, _fault: Any) -> JSONResponse:
@@ -88,7 +93,7 @@ async def _http(request: Request, problem: Any) -> Response:
     kind = {404: "not_found", 405: "method_not_allowed"}.get(problem.status_code, "http")
     message = f"{problem.detail}; the routes are listed at /openapi.json"
     refusal = Refusal(problem.status_code, kind, message, headers=dict(problem.headers or {}))
-    return pages.error_page(refusal) if request.url.path.startswith("/review/") else _answer(refusal)
+    return _told(request, refusal)
 
 
 async def _bug(_request: Request, bug: Any) -> JSONResponse:

@@ -41,7 +41,11 @@ HEADERS = {
 
 
 _WRONG_KEY = "This key is not valid here. Ask the registry's operator for a reviewer's key."
-_MISSING = "There is no such release here: it was deleted, or it is in a namespace that your key does not open."
+_MISSING = {
+    "the plugin": "There is no such release here: it was deleted, or your key does not open its namespace.",
+    "the file": "There is no such file in this release. Its page lists the files.",
+}
+_NO_PAGE = "There is no such page here."
 
 
 class DecisionForm(BaseModel):
@@ -103,6 +107,7 @@ def logout(request: Request, form_token: Annotated[str, Form(max_length=200)]) -
 
 
 @router.get("")
+@router.get("/")
 def queue(
     request: Request,
     state: Annotated[str, Query(max_length=20)] = "pending",
@@ -170,10 +175,15 @@ def decide(request: Request, namespace: str, plugin_id: str, form: Annotated[Dec
     return RedirectResponse(f"/review/{namespace}/{plugin_id}#decisions", 303, HEADERS)
 
 
-def error_page(refusal: Refusal) -> Response:
-    """A refusal as a page: what programs are told to do about a missing plugin is no help to a reviewer."""
-    message = _MISSING if refusal.status == 404 else refusal.message
-    return _page("error.html", refusal.status, login=None, refusal=refusal, message=message)
+def error_page(refusal: Refusal, path: str) -> Response:
+    """A refusal as a page: what programs are told to do about a missing plugin is no help to a reviewer.
+
+    ``path`` is the one that was asked for: a file's page is one step below its release's.
+    """
+    what = str(refusal.details.get("what"))
+    message = _MISSING.get(what, _NO_PAGE) if refusal.status == 404 else refusal.message
+    release = path.rpartition("/")[0] if what == "the file" else None
+    return _page("error.html", refusal.status, login=None, refusal=refusal, message=message, release=release)
 
 
 def _page(template: str, status: int, **values: Any) -> HTMLResponse:

@@ -142,11 +142,35 @@ def test_only_reviewers_log_in(server, page):
 
 def test_what_is_missing_is_told_to_a_reviewer_in_their_own_words(server, page):
     logged_in(server, page, "ns_missing")
-    for path in ("/review/ns_missing/x_1_0_0", "/review/ns_other/x_1_0_0", "/review/a/b/c/d"):
+    told = {
+        "/review/ns_missing/x_1_0_0": "There is no such release here",
+        "/review/ns_other/x_1_0_0": "There is no such release here",
+        "/review/a/b/c/d": "There is no such page here",
+    }
+    for path, words in told.items():
         missing = page.get(path)
         assert (missing.status_code, missing.headers["content-type"]) == (404, "text/html; charset=utf-8")
-        assert "There is no such release here" in missing.text
+        assert words in missing.text
         assert "mixpeek" not in missing.text.partition("<main")[2]
+
+
+def test_a_missing_file_is_no_missing_release(server, publisher, page, archive):
+    publisher.publish(archive)
+    logged_in(server, page, publisher.namespace)
+    release = f"/review/{publisher.namespace}/{NAME}_1_0_0"
+    missing = page.get(f"{release}/file", params={"name": "none.py"})
+    assert missing.status_code == 404
+    assert "There is no such file in this release" in missing.text
+    assert f'href="{release}"' in missing.text
+    assert "no such release" not in missing.text
+
+
+def test_the_queue_has_one_page_with_and_without_a_slash(server, page):
+    assert page.get("/review/").headers["location"] == "/review/login"
+    logged_in(server, page, "ns_slash")
+    for path in ("/review", "/review/"):
+        answer = page.get(path)
+        assert (answer.status_code, "Releases: pending" in answer.text) == (200, True)
 
 
 def test_forms_of_others_are_refused(server, publisher, page, archive):
