@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from registry.access import Keys, Rates
 from registry.database import Database, migrate
+from registry.database.models import Base
 from registry.releases.steps import Verifier
 from registry.releases.worker import Bench, Worker
 from registry.running.collector import Buckets, Collector
@@ -42,7 +43,8 @@ def open_registry(settings: RegistrySettings) -> Iterator[Registry]:
     """A context with a registry whose database is migrated; its worker is not started.
 
     Raises ``UsageFault`` when another server holds the same data folder or it cannot be written, and for URLs of
-    storage or database that are none; a ``Refusal`` with 503 for a database that does not answer.
+    storage or database that are none; a ``Refusal`` with 503 for a database that does not answer or whose user may
+    not do what a registry does.
     """
     make_folder(settings.data)
     with _alone(settings.data):
@@ -50,6 +52,7 @@ def open_registry(settings: RegistrySettings) -> Iterator[Registry]:
         database = Database(settings.database)
         try:
             migrate(database)
+            database.check_rights(Base.metadata.sorted_tables)
             storage = open_storage(settings)
             limits = settings.limits
             verifier = Verifier(storage, limits, settings.trusted_keys)

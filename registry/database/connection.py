@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import Table, create_engine, event, false, select
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-from registry.errors import unavailable
+from registry.errors import Refusal, unavailable
 from toolchain.core.errors import UsageFault
 
+_LOG = logging.getLogger(__name__)
 _WAIT_SECONDS = 10
+# insufficient_privilege, read_only_sql_transaction, and invalid_schema_name: no schema that the user may use.
+_REFUSING = {"42501", "25006", "3F000"}
+RIGHTS = "database_rights"
+"""The type of the ``Refusal`` for a database that answers, but whose user may not do what a registry does."""
 _CONNECTING = {"connect_timeout": str(_WAIT_SECONDS)}
 
 
@@ -25,7 +31,8 @@ class Database:
 
     ``read`` and ``write`` are contexts with a session. ``write`` commits on leaving and takes SQLite's write lock
     at its begin: a transaction that only finds out later that it must wait would fail instead. A database that
-    does not answer raises a ``Refusal`` with 503, a URL that is none ``UsageFault``.
+    does not answer, or whose user may not do what is asked, raises a ``Refusal`` with 503, a URL that is none
+    ``UsageFault``.
     """
 
     def __init__(self, url: str) -> None:
@@ -50,6 +57,14 @@ class Database:
         with explained(), self._write.begin() as session:
             yield session
 
+    def check_rights(self, tables: Iterable[Table]) -> None:
+        """Raise a ``Refusal`` unless the user may read these tables and add to them; nothing is added."""
+        with explained(), self.engine.connect() as connection:
+            for table in tables:
+                none = select(table).where(false())
+                connection.execute(table.insert().from_select(list(table.columns), none))
+            connection.rollback()
+
     def close(self) -> None:
         """Hang up."""
         self.engine.dispose()
@@ -72,12 +87,16 @@ def _parts(url: str) -> URL:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Raise a ``Refusal`` with 503 for a database that does not answer."""
+    """Raise a ``Refusal`` with 503 for a database that does not answer, or not to this user (type ``RIGHTS``)."""
     try:
         yield
     except (OperationalError, PoolTimeout) as reason:
         raise unavailable("the registry's database does not answer; nothing was changed, call again") from reason
     except DBAPIError as reason:
+        if getattr(reason.orig, "sqlstate", None) in _REFUSING:
+            _LOG.warning("the database's user lacks a right: %s", str(reason.orig).partition("\n")[0])
+            message = "the registry lacks a right in its database; nothing was changed, its operator must grant it"
+            raise Refusal(503, RIGHTS, message) from reason
         if not reason.connection_invalidated:
             raise
         raise unavailable("the registry's database hung up; nothing was changed, call again") from reason

@@ -22,6 +22,12 @@ class DatabaseUnavailable(MixpeekError):
     id = "database-unavailable"
 
 
+class DatabaseRefused(UsageFault):
+    """The registry's database answers, but its user may not do what a registry does."""
+
+    id = "database-refused"
+
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _DATA = click.option(
@@ -81,7 +87,9 @@ def opened_database(data: Path, database: str | None, *, make: bool = False) -> 
 
 @contextmanager
 def database_explained() -> Iterator[None]:
-    """Raise ``DatabaseUnavailable`` for a database that does not answer, with the driver's first line."""
+    """Raise ``DatabaseUnavailable`` for a database that does not answer, ``DatabaseRefused`` for a right that its
+    user lacks; both with the driver's first line."""
+    from registry.database import RIGHTS
     from registry.errors import Refusal
 
     try:
@@ -89,6 +97,15 @@ def database_explained() -> Iterator[None]:
     except Refusal as refusal:
         driver = getattr(refusal.__cause__, "orig", None)
         told = next(iter(str(driver).strip().splitlines()), "") if driver is not None else ""
+        where = "the registry's database"
+        if refusal.type == RIGHTS:
+            raise DatabaseRefused(f"its user lacks a right: {told}", where=where, remedy=_GRANT) from None
         message = f"the database does not answer: {told}" if told else refusal.message
         remedy = "start the database, or correct --database; nothing was changed"
-        raise DatabaseUnavailable(message, where="the registry's database", remedy=remedy) from None
+        raise DatabaseUnavailable(message, where=where, remedy=remedy) from None
+
+
+_GRANT = (
+    "name the user who owns the registry's tables with --database, or let this one make, read and write tables "
+    "there; nothing was changed"
+)
