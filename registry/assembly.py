@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from registry.access import Keys, Rates
 from registry.database import Database, migrate
 from registry.database.models import Base
+from registry.releases.contents import Contents
 from registry.releases.steps import Verifier
 from registry.releases.worker import Bench, Worker
 from registry.running.collector import Buckets, Collector
@@ -30,6 +31,7 @@ class Registry:
     settings: RegistrySettings
     database: Database
     storage: Storage
+    contents: Contents
     keys: Keys
     rates: Rates
     strangers: Rates
@@ -60,6 +62,7 @@ def open_registry(settings: RegistrySettings) -> Iterator[Registry]:
                 settings,
                 database,
                 storage,
+                Contents(storage, limits, scratch),
                 Keys(database),
                 Rates(limits.requests_per_minute, limits.burst),
                 Rates(per_minute=30, burst=30),

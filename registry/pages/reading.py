@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any
 
-from registry.assembly import Registry
-from registry.database.models import Release
-from registry.storage import KeptArchive, StorageFault, fetch_kept
+from registry.releases.contents import SMALL
+from registry.storage import StorageFault
 from registry.texts import clean
 from toolchain.core.digests import sha256_bytes
 from toolchain.core.sizes import shown_bytes
-from toolchain.publish.archive import ArchiveLimits, read_archive
 
-_MOST = 512 << 10
 _MOST_LINES = 20_000
 
 
@@ -41,15 +33,15 @@ class Listing:
     replaced: bool = False
 
 
-def listing(
-    registry: Registry, release: Release, member: tuple[str, int, str], findings: list[dict[str, Any]]
-) -> Listing:
-    """The lines of a member, which is name, size in bytes and SHA-256. Raises ``StorageFault``."""
-    name, size, digest = member
-    if size > _MOST:
-        return Listing([], f"it has {shown_bytes(size)}; at most {shown_bytes(_MOST)} are shown")
-    data = _content(registry, release, name)
-    if sha256_bytes(data) != digest:
+def listing(member: Mapping[str, Any], content: Callable[[], bytes]) -> Listing:
+    """The lines of a member: its ``size`` in bytes, ``digest`` (SHA-256) and ``findings``.
+
+    ``content`` is called for its bytes when they can be shown. Raises ``StorageFault``.
+    """
+    if member["size"] > SMALL:
+        return Listing([], f"it has {shown_bytes(member['size'])}; at most {shown_bytes(SMALL)} are shown")
+    data = content()
+    if sha256_bytes(data) != member["digest"]:
         raise StorageFault("the archive holds another file than was read from it")
     try:
         text = data.decode()
@@ -63,25 +55,7 @@ def listing(
     if text.count("\n") > _MOST_LINES:
         return Listing([], f"it has more than {_MOST_LINES:,} lines")
     levels: dict[int, str] = {}
-    for finding in sorted(findings, key=lambda finding: finding["level"] == "forbidden"):
+    for finding in sorted(member["findings"], key=lambda finding: finding["level"] == "forbidden"):
         levels[finding["line"]] = finding["level"]  # of several the worst
     lines = [Line(number, line, levels.get(number, "")) for number, line in enumerate(shown.split("\n"), 1)]
     return Listing(lines, None, shown != text)
-
-
-def _content(registry: Registry, release: Release, wanted: str) -> bytes:
-    limits = registry.settings.limits
-    bounds = ArchiveLimits(limits.archive_bytes, limits.extracted_bytes, limits.files)
-    kept = KeptArchive(release.archive_key, release.archive_sha256, release.archive_bytes)
-    found = io.BytesIO()
-    with (
-        TemporaryDirectory(prefix="review-", dir=registry.settings.data / "scratch") as folder,
-        Path(os.devnull).open("wb") as nowhere,
-    ):
-
-        @contextmanager
-        def place(name: str, _executable: bool) -> Iterator[BinaryIO]:
-            yield found if name == wanted else nowhere
-
-        read_archive(fetch_kept(registry.storage, kept, Path(folder) / "archive"), bounds, place)
-    return found.getvalue()

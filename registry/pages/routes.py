@@ -19,6 +19,7 @@ from registry.pages import views
 from registry.pages.reading import listing
 from registry.pages.sessions import COOKIE, LIFE, Login, Sessions
 from registry.releases import catalogue
+from registry.storage import KeptArchive
 from toolchain.core.sizes import shown_bytes
 
 router = APIRouter(prefix="/review", include_in_schema=False)
@@ -143,11 +144,13 @@ def file(
     if login is None:
         return RedirectResponse("/review/login", 303)
     _check_namespace(login, namespace)
-    with _registry(request).database.read() as session:
+    registry = _registry(request)
+    with registry.database.read() as session:
         release = catalogue.find(session, namespace, plugin_id)
-        shown = views.member(catalogue.evidence_of(session, release), name)
-    member = (name, shown["size"], shown["digest"])
-    lines = listing(_registry(request), release, member, shown["findings"])
+        evidence = catalogue.evidence_of(session, release)
+    shown = views.member(evidence, name)
+    kept = KeptArchive(release.archive_key, release.archive_sha256, release.archive_bytes)
+    lines = listing(shown, lambda: registry.contents.file(kept, evidence.files, name))
     return _page("file.html", 200, login=login, release=release, name=name, listing=lines, **shown)
 
 

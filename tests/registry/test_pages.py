@@ -14,6 +14,7 @@ from tests.support.browser import browser
 from tests.support.plugins import NAME, make_plugin
 from tests.support.registries import Publisher, Server, embedded_only, packed, plugin_archive
 from tests.support.releases import make_signed_release
+from toolchain.core.digests import sha256_bytes
 from toolchain.publish.record.reading import record_document
 
 HOSTILE = "<script>document.title='owned'</script><img src=//192.0.2.1/x>"
@@ -230,6 +231,20 @@ def test_a_reviewer_reads_the_files_of_an_archive(server, publisher, page, tmp_p
         assert page.get(f"{release}/file", params={"name": name}).status_code == 404
     logged_in(server, page, "ns_elsewhere")
     assert page.get(f"{release}/file", params={"name": "notes.txt"}).status_code == 404
+
+
+def test_the_archive_is_not_fetched_for_each_of_its_files(server, publisher, page, tmp_path):
+    plugin = make_plugin(tmp_path)
+    plugin.write("one.txt", "the first\n")
+    plugin.write("two.txt", "the second\n")
+    data = packed(plugin.root)
+    publisher.publish(data)
+    logged_in(server, page, publisher.namespace)
+    path = f"/review/{publisher.namespace}/{NAME}_1_0_0/file"
+    assert "the first" in page.get(path, params={"name": "one.txt"}).text
+    digest = sha256_bytes(data)
+    server.registry.storage.remove(f"archives/{digest[:2]}/{digest}")
+    assert "the second" in page.get(path, params={"name": "two.txt"}).text
 
 
 def test_lines_with_findings_are_marked_and_what_is_no_text_is_not_shown(server, publisher, page, tmp_path):
