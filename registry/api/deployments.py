@@ -72,7 +72,7 @@ def _route(call: Call, plugin_id: str) -> str:
 
 def _message(stands: deployments.Standing, release: Release, *, approval: bool) -> str:
     if stands.status == "QUEUED":
-        waits = approval and release.review != "approved"
+        waits = deployments.awaits_approval(release, stands.status, required=approval)
         return "waits for a reviewer's approval" if waits else "queued; GET …/status tells how it goes on"
     return {
         "IN_PROGRESS": "its image is being built and its sandbox started",

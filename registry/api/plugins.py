@@ -25,8 +25,11 @@ def list_plugins(
     with call.registry.database.read() as session:
         page = catalogue.listed(session, call.namespace, limit, cursor)
         statuses = deployments.statuses(session, page.releases)
+    required = call.registry.settings.require_approval
     return {
-        "plugins": [item(release, statuses.get(release.release_id)) for release in page.releases],
+        "plugins": [
+            item(release, statuses.get(release.release_id), approval=required) for release in page.releases
+        ],
         "total": page.total,
         "namespace_id": call.namespace,
         "next_cursor": page.next_cursor,
@@ -37,7 +40,8 @@ def list_plugins(
 def show_plugin(call: READERS, plugin_id: str) -> dict[str, Any]:
     """One plugin with its evidence: the table that reviewers see too."""
     with call.registry.database.read() as session:
-        return {"plugin": document(session, catalogue.find(session, call.namespace, plugin_id))}
+        release = catalogue.find(session, call.namespace, plugin_id)
+        return {"plugin": document(session, release, approval=call.registry.settings.require_approval)}
 
 
 @router.delete("/{plugin_id}", response_model=DeleteAnswer)
@@ -60,24 +64,29 @@ def decide(call: REVIEWERS, plugin_id: str, body: DecisionRequest) -> dict[str, 
     return {"plugin_id": plugin_id, "review_status": decision.verdict, "decision_id": decision.decision_id}
 
 
-def item(release: Release, deployment: str | None) -> dict[str, Any]:
-    """A plugin as the list shows it. Everything that is listed passed its verification."""
+def item(release: Release, deployment: str | None, *, approval: bool) -> dict[str, Any]:
+    """A plugin as the list shows it. Everything that is listed passed its verification.
+
+    ``deployment`` is its deployment's status, ``approval`` whether only what was approved is deployed.
+    """
+    status = deployment or "NOT_DEPLOYED"
     names = ["plugin_id", "name", "version", "description", "deployed", "created_at", "updated_at"]
     return {
         **{name: getattr(release, name) for name in names},
         "validation_status": "passed",
         "feature_uri": f"mixpeek://{release.name}@{release.version}",
         "review_status": release.review,
-        "deployment_status": deployment or "NOT_DEPLOYED",
+        "deployment_status": status,
+        "awaits_approval": deployments.awaits_approval(release, status, required=approval),
     }
 
 
-def document(session: Session, release: Release) -> dict[str, Any]:
+def document(session: Session, release: Release, *, approval: bool) -> dict[str, Any]:
     """A plugin whole."""
     evidence = catalogue.evidence_of(session, release)
     deployment = session.get(Deployment, release.release_id)
     return {
-        **item(release, None if deployment is None else deployment.status),
+        **item(release, None if deployment is None else deployment.status, approval=approval),
         "code_hash": release.tar_sha256,
         "security_scan_passed": bool(evidence.scan.get("passed")),
         "deployment_info": None if deployment is None else deployment.facts | {"status": deployment.status},

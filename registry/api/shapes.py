@@ -111,7 +111,7 @@ class ConfirmAnswer(Shape):
 
 
 class PluginItem(Shape):
-    """One plugin of the list. ``review_status`` and ``deployment_status`` are ours."""
+    """One plugin of the list. ``review_status``, ``deployment_status`` and ``awaits_approval`` are ours."""
 
     plugin_id: str
     name: str
@@ -124,6 +124,7 @@ class PluginItem(Shape):
     updated_at: datetime
     review_status: str
     deployment_status: str
+    awaits_approval: bool
 
 
 class ListAnswer(Shape):

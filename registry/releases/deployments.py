@@ -71,6 +71,11 @@ def standing(session: Session, release: Release) -> Standing:
     return Standing(deployment.status, deployment.kind, deployment.queued_at, problem, position)
 
 
+def awaits_approval(release: Release, status: str, *, required: bool) -> bool:
+    """Whether a deployment with this status waits for a reviewer, where an approval is ``required``."""
+    return required and status == "QUEUED" and release.review != "approved"
+
+
 def stopped(session: Session, release: Release) -> str | None:
     """The sentence on a release that a reviewer stopped, with the reviewer's reason; ``None`` for others."""
     if release.review not in {"rejected", "quarantined"}:

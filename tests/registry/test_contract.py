@@ -221,3 +221,22 @@ def test_a_reviewer_decides_and_everybody_reads_it(server, publisher, archive):
     assert publisher.client.post("/collections", json=order).json()["error"] == refused
     silent = reviewer.client.post(f"/plugins/{PLUGIN_ID}/decisions", json=decision | {"reason": " "})
     assert silent.status_code == 400
+
+
+def test_what_waits_for_an_approval_is_listed_as_such(backend, tmp_path, archive):
+    with fresh_server(backend, tmp_path / "data", require_approval=True) as server:
+        publisher = server.publisher()
+        publisher.publish(archive)
+
+        def waits():
+            (listed,) = publisher.client.get("/plugins").json()["plugins"]
+            shown = publisher.client.get(f"/plugins/{PLUGIN_ID}").json()["plugin"]
+            return listed["awaits_approval"], shown["awaits_approval"], listed["deployment_status"]
+
+        assert waits() == (False, False, "NOT_DEPLOYED")
+        publisher.client.post(f"/plugins/{PLUGIN_ID}/deploy")
+        assert waits() == (True, True, "QUEUED")
+        reviewer = server.publisher(publisher.namespace, Role.REVIEWER)
+        quarantine = {"verdict": "quarantine", "reason": "it calls home"}
+        reviewer.client.post(f"/plugins/{PLUGIN_ID}/decisions", json=quarantine)
+        assert waits() == (False, False, "NOT_DEPLOYED")

@@ -72,7 +72,7 @@ def _result(plugins: list[Plugin], namespace: str, note: str) -> Result:
 
 def _row(plugin: Plugin) -> tuple[str, ...]:
     """A plugin's cells. A deployment's state, where the server tells it, says more than a validation long past."""
-    state = "deployed" if plugin.deployed else plugin.deployment_status or plugin.validation_status or ""
+    state = "deployed" if plugin.deployed else plugin.deployment or plugin.validation_status or ""
     description = plugin.description or ""
     short = description if len(description) <= 60 else f"{description[:59]}…"
     return (

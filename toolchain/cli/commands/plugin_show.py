@@ -53,7 +53,7 @@ def _entries(plugin: Plugin) -> list[tuple[str, object]]:
         ("validation", plugin.validation_status),
         ("security scan", scan),
         ("review", plugin.review_status),
-        ("deployment", plugin.deployment_status),
+        ("deployment", plugin.deployment),
         ("deployed", {True: "yes", False: "no", None: None}[plugin.deployed]),
         ("code hash", plugin.code_hash),
         ("archive", plugin.archive_sha256),

@@ -121,7 +121,7 @@ class DecisionLine(Answer):
 class Plugin(Answer):
     """A plugin in a list or by itself. ``source`` is documented for the extractors alone.
 
-    ``review_status``, ``deployment_status`` and ``decisions`` are our own registry's.
+    ``review_status``, ``deployment_status``, ``awaits_approval`` and ``decisions`` are our own registry's.
     """
 
     plugin_id: Id = Field(validation_alias=AliasChoices("plugin_id", "feature_extractor_id", "id"))
@@ -141,7 +141,13 @@ class Plugin(Answer):
     facts: list[FactLine] = Field(default_factory=list)
     review_status: Word | None = None
     deployment_status: Word | None = None
+    awaits_approval: bool | None = None
     decisions: list[DecisionLine] = Field(default_factory=list)
+
+    @property
+    def deployment(self) -> str | None:
+        """How its deployment stands, in words: the server's, and our own for what waits for a reviewer."""
+        return "awaiting approval" if self.awaits_approval else self.deployment_status
 
 
 class PluginList(Answer):
