@@ -8,9 +8,9 @@ from typing import Any
 
 from registry.releases.contents import SMALL
 from registry.storage import StorageFault
-from registry.texts import clean
 from toolchain.core.digests import sha256_bytes
 from toolchain.core.sizes import shown_bytes
+from toolchain.core.visible import visible
 
 _MOST_LINES = 20_000
 
@@ -26,11 +26,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Listing:
-    """A file's lines, or why they are not shown; ``replaced`` when characters that could mislead were replaced."""
+    """A file's lines, or why they are not shown; ``hidden`` when some characters are shown as their numbers."""
 
     lines: list[Line]
     why_not: str | None = None
-    replaced: bool = False
+    hidden: bool = False
 
 
 def listing(member: Mapping[str, Any], content: Callable[[], bytes]) -> Listing:
@@ -51,7 +51,7 @@ def listing(member: Mapping[str, Any], content: Callable[[], bytes]) -> Listing:
         return Listing([], "it is not text")
     # Lines end as the interpreter and the scan have it, or the marks would stand elsewhere.
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    shown = clean(text)
+    shown = visible(text)
     if text.count("\n") > _MOST_LINES:
         return Listing([], f"it has more than {_MOST_LINES:,} lines")
     levels: dict[int, str] = {}

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from pydantic import BaseModel, Field
 
 from registry.access.keys import NAMESPACE_PATTERN
@@ -21,12 +22,26 @@ from registry.pages.sessions import COOKIE, LIFE, Login, Sessions
 from registry.releases import catalogue
 from registry.storage import KeptArchive
 from toolchain.core.sizes import shown_bytes
+from toolchain.core.visible import visible
 
 router = APIRouter(prefix="/review", include_in_schema=False)
 
 _HERE = Path(__file__).parent
+
+
+def _readable(value: Any) -> Any:
+    """What an expression of a template gives, with hidden characters shown; as text, fit for attributes too."""
+    if isinstance(value, Markup):  # a filter has escaped it
+        return escape(visible(value.unescape()))
+    return visible(value) if isinstance(value, str) else value
+
+
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    finalize=_readable,
 )
 _TEMPLATES.filters["shown_bytes"] = shown_bytes
 _TEMPLATES.globals["verdicts"] = tuple(catalogue.VERDICTS)

@@ -224,13 +224,40 @@ def test_a_reviewer_reads_the_files_of_an_archive(server, publisher, page, tmp_p
     assert f'href="{release}/file?name=notes.txt"' in page.get(release).text
     shown = page.get(f"{release}/file", params={"name": "notes.txt"})
     assert shown.status_code == 200
-    assert "&lt;script&gt;x&lt;/script&gt; \ufffd[2J" in shown.text
+    assert "&lt;script&gt;x&lt;/script&gt; &lt;U+001B&gt;[2J" in shown.text
     assert "<script" not in shown.text
     assert '<span id="L2">     2  VALUE = 1</span>' in shown.text
     for name in ("none.py", "../registry.sqlite", ""):
         assert page.get(f"{release}/file", params={"name": name}).status_code == 404
     logged_in(server, page, "ns_elsewhere")
     assert page.get(f"{release}/file", params={"name": "notes.txt"}).status_code == 404
+
+
+TRICKS = "\u200b\u3164\u115f\u202e\u2066\ufe0f\U000e0041\u2800"
+
+
+def test_what_is_not_seen_is_shown_wherever_a_strangers_text_stands(server, publisher, page, tmp_path):
+    plugin = make_plugin(tmp_path)
+    name = "a\u3164b.txt"
+    plugin.write(name, f"one{TRICKS}two\n")
+    plugin.replace("manifest.py", '"version": "1.0.0"', '"version": "1.0.0", "dependencies": ["numpy\u200b>=1"]')
+    description = "".join(character for character in TRICKS if character not in "\u202e\u2066")
+    answer = publisher.publish(packed(plugin.root), description=f"mine{description}")
+    assert answer["validation_status"] == "passed", answer
+    logged_in(server, page, publisher.namespace)
+    release = f"/review/{publisher.namespace}/{NAME}_1_0_0"
+    reviewer = server.publisher(publisher.namespace, Role.REVIEWER)
+    reviewer.client.post(f"/plugins/{NAME}_1_0_0/decisions", json={"verdict": "approve", "reason": "seen\u3164"})
+    shown = page.get(f"{release}/file", params={"name": name}).text
+    assert "one&lt;U+200B&gt;&lt;U+3164&gt;&lt;U+115F&gt;&lt;U+202E&gt;&lt;U+2066&gt;&lt;U+FE0F&gt;" in shown
+    assert "<h1>a&lt;U+3164&gt;b.txt</h1>" in shown
+    assert "not seen or that move others" in shown
+    pages = [shown, page.get(release).text, page.get("/review?state=approved").text]
+    assert ["mine&lt;U+200B&gt;&lt;U+3164&gt;" in text for text in pages] == [False, True, True]
+    assert "a%E3%85%A4b.txt" in pages[1]
+    assert "seen&lt;U+3164&gt;" in pages[1]
+    assert "numpy&lt;U+200B&gt;&gt;=1" in pages[1]
+    assert [character for text in pages for character in TRICKS if character in text] == []
 
 
 def test_the_archive_is_not_fetched_for_each_of_its_files(server, publisher, page, tmp_path):

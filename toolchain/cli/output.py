@@ -5,7 +5,6 @@ The envelope is documented by ``toolchain/cli/output.schema.json``; the tests ho
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from typing import Any, NoReturn
 
 import click
 
-from sandbox.protocol import printable
 from toolchain.core.errors import ExitCode, MixpeekError
 from toolchain.core.findings import Finding
+from toolchain.core.visible import visible, visible_json
 
 SCHEMA = "mixpeek.cli.result/1"
 
@@ -37,7 +36,8 @@ class OutputUnwritable(MixpeekError):
 class Result:
     """What a command found out: ``data`` for programs, ``text`` for people.
 
-    ``styled`` text has colours of ours in it and nothing of a stranger's; any other text is cleaned of controls.
+    ``styled`` text has colours of ours in it and nothing of a stranger's; of any other text what is hidden
+    is shown.
     """
 
     command: str
@@ -53,7 +53,7 @@ def finish(result: Result, *, as_json: bool) -> NoReturn:
     if as_json:
         _print_json(_envelope(result.command, result.exit_code, result.data, result.findings, None))
     elif result.text:
-        _print(f"{result.text if result.styled else printable(result.text)}\n")
+        _print(f"{result.text if result.styled else visible(result.text)}\n")
     raise click.exceptions.Exit(int(result.exit_code))
 
 
@@ -67,7 +67,7 @@ def report_error(command: str, failure: MixpeekError, *, as_json: bool) -> ExitC
         except OutputUnwritable as unwritable:
             return report_error(command, unwritable, as_json=False)
     else:
-        click.echo(printable(f"error: {failure}"), err=True)
+        click.echo(visible(f"error: {failure}"), err=True)
     return code
 
 
@@ -90,9 +90,7 @@ def _envelope(
 
 
 def _print_json(value: Mapping[str, Any]) -> None:
-    # A lone surrogate, which a plugin may put into a name, has no UTF-8; as \udXXX it is JSON all the same.
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    _print(text.encode("utf-8", "backslashreplace"))
+    _print(f"{visible_json(value)}\n".encode())
 
 
 def _print(text: str | bytes) -> None:

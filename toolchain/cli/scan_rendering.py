@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from toolchain.core.sizes import counted
+from toolchain.core.visible import visible_json
 from toolchain.scan import ScanFinding, Scanned
 
 _SHOWN_FINDINGS = 200
@@ -22,9 +22,9 @@ def render(scanned: Sequence[Scanned], strays: Sequence[str], form: str) -> str:
     if form == "sarif":
         from toolchain.scan.sarif import to_sarif
 
-        return json.dumps(to_sarif(scanned), indent=2, ensure_ascii=False)
+        return visible_json(to_sarif(scanned))
     if form == "json":
-        return json.dumps(scan_data(scanned, strays), indent=2, ensure_ascii=False)
+        return visible_json(scan_data(scanned, strays))
     return to_text(scanned, strays)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.protocol import printable
 from toolchain.core.reporter import Reporter, SilentReporter, StreamReporter
+from toolchain.core.visible import visible
 
 
 def reporter(*, as_json: bool) -> Reporter:
     """Progress on stderr; silence where a program reads the result."""
-    return SilentReporter() if as_json else StreamReporter(clean=printable)
+    return SilentReporter() if as_json else StreamReporter(clean=visible)

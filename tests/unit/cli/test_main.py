@@ -161,7 +161,7 @@ def test_every_listed_command_loads_and_explains_itself(group):
 def test_a_strangers_controls_do_not_reach_the_terminal(capsys):
     with pytest.raises(click.exceptions.Exit):
         finish(Result("plugin test", ExitCode.PASSED, "a\x1b]0;owned\x07b\ud800"), as_json=False)
-    assert capsys.readouterr().out == "a\ufffd]0;owned\ufffdb\ufffd\n"
+    assert capsys.readouterr().out == "a<U+001B>]0;owned<U+0007>b<U+D800>\n"
     report_error("plugin test", UsageFault("x\x1b[2J", where="y\x9b", remedy="z"), as_json=False)
     assert "\x1b" not in capsys.readouterr().err
 

@@ -10,6 +10,7 @@ import click
 from toolchain.cli.output import Result, finish
 from toolchain.cli.platform import call_of, open_platform
 from toolchain.core.errors import ExitCode, UsageFault
+from toolchain.core.visible import visible
 
 
 @click.command("delete")
@@ -35,5 +36,5 @@ def _ask(what: str, namespace: str) -> None:
     if not sys.stdin.isatty():
         remedy = "pass --yes if you are sure"
         raise UsageFault("nobody can be asked whether to delete it", where=what, remedy=remedy)
-    if not click.confirm(f"Delete {what} from {namespace}? What uses it will stop working", err=True):
+    if not click.confirm(visible(f"Delete {what} from {namespace}? What uses it will stop working"), err=True):
         raise UsageFault("not deleted", where=what, remedy="nothing was changed")

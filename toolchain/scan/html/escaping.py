@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from html import escape
 
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+from toolchain.core.visible import is_hidden, named
 
 
 def shown(text: str) -> str:
@@ -14,16 +13,4 @@ def shown(text: str) -> str:
 
 
 def _character(character: str) -> str:
-    if _is_hidden(character):
-        return f'<span class="hidden">{_named(character)}</span>'
-    return escape(character)
-
-
-def _is_hidden(character: str) -> bool:
-    if character.isascii():
-        return not character.isprintable() and character not in "\t\n"
-    return unicodedata.category(character) in _HIDDEN
-
-
-def _named(character: str) -> str:
-    return f"U+{ord(character):04X}"
+    return f'<span class="hidden">{named(character)}</span>' if is_hidden(character) else escape(character)
