@@ -133,8 +133,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return for each
         sys.stdout = None
         return ExitCode.COULD_NOT_TELL
     except Exception as bug:  # noqa: BLE001 - exit status 1 would blame the plugin for a fault of ours
-        traceback.print_exc()
-        return _report(arguments, _internal_fault(bug), as_json=as_json)
+        return _report(arguments, _fault(bug), as_json=as_json)
     # click returns the code of Exit here, and None or a value for a command that just returned
     return outcome if isinstance(outcome, int) else ExitCode.PASSED
 
@@ -173,7 +172,15 @@ def _usage_fault(refusal: click.ClickException) -> UsageFault:
     return UsageFault(refusal.format_message(), remedy=f"see `{path} --help`")
 
 
-def _internal_fault(bug: Exception) -> InternalFault:
+def _fault(bug: Exception) -> MixpeekError:
+    """A bug of ours, after its traceback; or, where click prints help itself, an output that takes no more."""
+    if isinstance(bug, OSError) and any(
+        frame.f_code is click.echo.__code__ for frame, _ in traceback.walk_tb(bug.__traceback__)
+    ):
+        from toolchain.cli.output import unwritable
+
+        return unwritable(bug)
+    traceback.print_exc()
     return InternalFault(
         f"a fault of mixpeek itself: {type(bug).__name__}: {bug}",
         remedy="report it with the traceback above; what was started has been cleaned up as far as possible",

@@ -99,9 +99,11 @@ def _print(text: str | bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as reason:
-        sys.stdout = None  # Python would try once more at its end, with a traceback
-        raise OutputUnwritable(
-            f"the result cannot be written: {reason.strerror}",
-            where="standard output",
-            remedy="free some space, or send it elsewhere",
-        ) from None
+        raise unwritable(reason) from None
+
+
+def unwritable(reason: OSError) -> OutputUnwritable:
+    """The error for a write to the standard output that failed; nothing more is written there."""
+    sys.stdout = None  # Python would try once more at its end, with a traceback
+    message = f"the result cannot be written: {reason.strerror}"
+    return OutputUnwritable(message, where="standard output", remedy="free some space, or send it elsewhere")

@@ -172,7 +172,17 @@ def test_a_lone_surrogate_is_valid_json(capsys):
     assert json.loads(capsys.readouterr().out)["data"]["name"] == "\ud800"
 
 
-@pytest.mark.parametrize("arguments", [["fill"], ["fill", "--json"], ["plugin", "tset", "--json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fill"],
+        ["fill", "--json"],
+        ["plugin", "tset", "--json"],
+        ["--help"],
+        ["plugin", "test", "-h"],
+        ["--version"],
+    ],
+)
 def test_a_result_that_cannot_be_written_is_could_not_tell(monkeypatch, capsys, arguments):
     @click.command("fill")
     @click.option("--json", "as_json", is_flag=True)
