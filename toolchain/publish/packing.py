@@ -20,9 +20,9 @@ from toolchain.core.reporter import Reporter
 from toolchain.core.sizes import shown_bytes
 from toolchain.plugin.tree import SIZE_LIMIT, PluginTree
 from toolchain.publish.archive import ArchiveFile, ArchiveReading, Format, write_archive
+from toolchain.scan.private_keys import PRIVATE_KEY
 
 OUTPUT_FOLDER: Final = "dist"
-_PRIVATE_KEY: Final = re.compile(rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
 # Keys and tokens are short texts; a model's weights are not searched for them.
 _SEARCHED_BYTES: Final = 4 << 20
 # Between making a file and locking it a pack is not yet known to live.
@@ -140,7 +140,7 @@ def _secrets(tree: PluginTree, secret: str | None) -> Iterator[Finding]:
         if file.size > _SEARCHED_BYTES:
             continue
         data = tree.read(file.name)
-        if _PRIVATE_KEY.search(data):
+        if PRIVATE_KEY.search(data):
             remedy = "remove it, or name it in .mixpeekignore; if the key is in use, replace it"
             yield error("pack.private-key", "the file holds a private key", remedy, file=file.name)
         if needle and needle in data:

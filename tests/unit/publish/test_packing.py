@@ -64,7 +64,7 @@ def test_a_zip(plugin):
 
 
 def test_a_private_key_in_any_file(plugin):
-    plugin.write("notes.txt", "-----BEGIN OPENSSH PRIVATE " + "KEY-----\n")
+    plugin.write("notes.txt", "-----BEGIN OPENSSH PRIVATE " + "KEY-----\n" + "b3BlbnNzaC1rZXktdjEAAAAA" * 2 + "\n")
     outcome = pack(plugin)
     assert outcome.packed is None
     assert rules(outcome) == ["pack.private-key"]

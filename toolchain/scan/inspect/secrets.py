@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 
 from toolchain.scan.contents import Entry, Problem, line_number
+from toolchain.scan.private_keys import PRIVATE_KEY, START
 
 # What it is, the literal that it begins with, and how it goes on. A file without the literal costs one look.
 _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
-    ("a private key", b"-----BEGIN ", rb"(?:[A-Z]{2,10} )?PRIVATE KEY-----\s+[A-Za-z0-9+/=]{32}"),
     ("an AWS access key", b"AKIA", rb"[A-Z2-7]{16}\b"),
     ("an AWS access key", b"ASIA", rb"[A-Z2-7]{16}\b"),
     *(("a GitHub token", b"gh%b_" % kind, rb"[A-Za-z0-9]{36,255}\b") for kind in (b"p", b"o", b"u", b"s", b"r")),
@@ -32,13 +32,18 @@ _FORMS: tuple[tuple[str, bytes, bytes], ...] = (
     ("a SendGrid key", b"SG.", rb"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b"),
 )
 # Part of a longer word it is none; a Stripe key has a letter before the literal.
-_COMPILED = tuple(
-    (
-        label,
-        start,
-        re.compile(re.escape(start) + (b"" if start == b"k_live_" else b"(?<!\\w%b)" % re.escape(start)) + rest),
-    )
-    for label, start, rest in _FORMS
+_COMPILED = (
+    ("a private key", START, PRIVATE_KEY),
+    *(
+        (
+            label,
+            start,
+            re.compile(
+                re.escape(start) + (b"" if start == b"k_live_" else b"(?<!\\w%b)" % re.escape(start)) + rest
+            ),
+        )
+        for label, start, rest in _FORMS
+    ),
 )
 
 
