@@ -6,7 +6,6 @@ import json
 import math
 import os
 import socket
-import time
 from typing import Any
 
 from sandbox.guest import hardening
@@ -74,7 +73,3 @@ class BatchRun(StageRun):
             self._restart_deadline()
         else:
             self._deadline = math.inf
-
-    def _restart_deadline(self) -> None:
-        if self._began:
-            self._deadline = time.monotonic() + float(self._limits["stage_seconds"])

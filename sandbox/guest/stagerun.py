@@ -13,12 +13,13 @@ from sandbox.guest.hoststream import HostStream
 from sandbox.guest.strays import StillRunning, end_strays, hold_everything, reap
 from sandbox.guest.trace.claims import read_claim
 from sandbox.guest.trace.left import note_left_running
-from sandbox.guest.workerlink import WARM_UP_SECONDS, StagePipes, WorkerLink, WorkerLost
+from sandbox.guest.workerlink import StagePipes, WorkerLate, WorkerLink, WorkerLost
 from sandbox.protocol import Decoder, Message, ProtocolError
 
 _CHUNK = 1 << 16
 _TAIL_BYTES = 64 << 10
 _TICK_SECONDS = 0.25
+_LOOK_SECONDS = 0.01  # how often we look whether a stage has ended, where no handle tells
 _DATAGRAMS = 1024  # twice the queue that distributions set (net.unix.max_dgram_qlen)
 _PIPE_CHUNKS = 32  # twice the most that a pipe of an ordinary user holds (1 MiB, pipe(7))
 
@@ -61,18 +62,21 @@ class StageRun:
         self._decoder = Decoder(self._limits["result_bytes"])
         self._got = _Gathered()
         self._deadline = 0.0
-        self._began = False
         self.unended: StillRunning | None = None
 
     def run(self) -> Message:
         """Run the stage to its end. Raises ``HostGone``."""
         began = time.monotonic()
         try:
+            self._link.ready(self._host)
             with self._link.hand_over(self._request, self._descriptors) as pipes:
                 self._attend(pipes)
                 self._clear_up()
                 self._drain(pipes)
-        except WorkerLost as reason:
+        except WorkerLate:
+            self._got.ended = "not-started"
+            self._clear_up()
+        except (WorkerLost, StillRunning) as reason:
             self._got.ended = f"lost: {reason}"
             self._clear_up()
         got = self._got
@@ -93,40 +97,41 @@ class StageRun:
 
     def _attend(self, pipes: StagePipes) -> None:
         """Listen to the stage, the worker and the host until the stage has ended or must be ended."""
-        self._deadline = time.monotonic() + WARM_UP_SECONDS
+        self._restart_deadline()
+        assert self._link.stage is not None
+        handle = self._link.stage.handle
         with selectors.DefaultSelector() as ready:
             ready.register(pipes.output, selectors.EVENT_READ, self._take_output)
             ready.register(pipes.results, selectors.EVENT_READ, self._take_result)
             ready.register(pipes.claims, selectors.EVENT_READ, self._take_claim)
-            ready.register(self._link.socket, selectors.EVENT_READ, self._take_word)
+            ready.register(self._link.socket, selectors.EVENT_READ, self._lose_worker)
             ready.register(self._host.descriptor, selectors.EVENT_READ, self._look_for_host)
+            if handle is not None:
+                ready.register(handle, selectors.EVENT_READ, lambda _handle: True)
             self._take_from_host(readable=False)
             while self._got.ended is None:
                 left = self._deadline - time.monotonic()
-                for key, _ in ready.select(max(0.0, min(left, _TICK_SECONDS))):
+                most = _TICK_SECONDS if handle is not None else _LOOK_SECONDS
+                for key, _ in ready.select(max(0.0, min(left, most))):
                     if not key.data(key.fd):
                         ready.unregister(key.fd)
+                self._see_end(self._link.stage.pid)
                 if self._got.ended is None and left <= 0:
-                    self._got.ended = "deadline" if self._began else "not-started"
-                reap()  # orphans that ended would otherwise fill the container's table of processes
+                    self._got.ended = "deadline"
 
-    def _take_word(self, _descriptor: int) -> bool:
-        """Take what the worker, not the stage, says."""
-        word = self._link.answer()
-        if word["type"] == "warm":
-            return True  # a worker that replaces a lost one
-        if word["type"] == "started":
-            if self._began:
-                raise WorkerLost("it said twice that the stage began")
-            self._began = True
-            self._deadline = time.monotonic() + float(self._limits["stage_seconds"])
-        elif not self._began:
-            # The worker may yet give the request to a new process, of which nobody would know.
-            raise WorkerLost("the stage's process ended before it took the request")
-        else:
+    def _restart_deadline(self) -> None:
+        self._deadline = time.monotonic() + float(self._limits["stage_seconds"])
+
+    def _see_end(self, stage: int) -> None:
+        """Collect who has ended: the stage, and orphans, which would fill the container's table of processes."""
+        ended = reap().get(stage)
+        if ended is not None and self._got.ended is None:
             self._got.ended = "exited"
-            self._got.status, self._got.peak_memory_bytes = word["status"], word["peak_memory_bytes"]
-        return True
+            self._got.status, self._got.peak_memory_bytes = ended
+
+    def _lose_worker(self, _descriptor: int) -> bool:
+        """A worker has nothing to say while a stage runs, so it has ended or was made to speak."""
+        raise WorkerLost("the worker ended, or spoke while a stage ran")
 
     def _take_output(self, descriptor: int) -> bool:
         chunk = os.read(descriptor, _CHUNK)
@@ -193,7 +198,7 @@ class StageRun:
             spared = end_strays(self._link.pid, self._note_left, self._limits["clearing_seconds"])
         except StillRunning as reason:
             self.unended, spared = reason, False
-        if not spared:
+        if not (spared and self._link.stood_still()):
             self._link.close()
 
     def _note_left(self, processes: set[int]) -> None:

@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from sandbox.guest.trace.confined import status as read_status
+
 GONE_SECONDS = 10.0
 """How long we wait for what was killed, where no job says otherwise."""
 
 _PAUSE_SECONDS = 0.002
 _KILL_AGAIN_SECONDS = 0.25
+_STOP_SECONDS = 1.0
+_COUNTED = ("State", "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
 _THREADS = 17  # num_threads, counted from the state (proc_pid_stat(5))
 
 
@@ -40,31 +44,75 @@ def end_strays(
     As process 1 of a container we first stop everything: one ``kill(-1)`` reaches all other processes in a step
     that no fork outruns, since a process with a signal pending cannot fork, so the list that /proc then shows
     holds still. When it shows a stray, a second such step kills all, the worker with them: what a stray may have
-    done to it is not worth finding out.
+    done to it is not worth finding out. A worker that is spared stays stopped until ``release``.
     """
-    everything = os.getpid() == 1
     hold_everything()
     reap()
     if not (strays := descendants(os.getpid()) - {worker}):
-        if everything and worker is not None:
-            _signal(worker, signal.SIGCONT)
         return True
     found(strays)
-    deadline = time.monotonic() + seconds
-    if everything:
-        _end_everything(deadline)
+    if os.getpid() == 1:
+        _end_everything(time.monotonic() + seconds)
         return False
-    spared = {worker} if worker is not None else set()
-    while (left := descendants(os.getpid()) - spared) and time.monotonic() < deadline:
+    end_all_but({worker} if worker is not None else set(), seconds=seconds)
+    return worker is not None
+
+
+def end_all_but(
+    spared: set[int],
+    found: Callable[[set[int]], None] = lambda _processes: None,
+    seconds: float = GONE_SECONDS,
+) -> None:
+    """Kill every descendant of this process but those in ``spared``. Raises as ``end_strays`` does.
+
+    As process 1 of a container we stop everything first, and leave what is spared stopped.
+    """
+    deadline = time.monotonic() + seconds
+    told: set[int] = set()
+    while True:
         # Stopped first, so that it cannot fork between being listed and being killed.
+        hold_everything()
+        reap()
+        if not (left := descendants(os.getpid()) - spared):
+            return
+        if new := left - told:
+            found(new)
+            told |= new
+        if time.monotonic() > deadline:
+            raise _still_running(left)
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in left:
                 _signal(pid, number)
         time.sleep(_PAUSE_SECONDS)
-        reap()
-    if left:
-        raise _still_running(left)
-    return bool(spared)
+
+
+def release(process: int) -> None:
+    """Let a process go on that was stopped."""
+    _signal(process, signal.SIGCONT)
+
+
+def standing(process: int) -> dict[str, str]:
+    """What the kernel counts of each thread of a process that stands still: the same until it runs again.
+
+    Waits until all threads have stopped. Empty where we stop nobody, which only process 1 of a container does.
+    """
+    if os.getpid() != 1:
+        return {}
+    deadline = time.monotonic() + _STOP_SECONDS
+    while True:
+        counted = {
+            name: " ".join(status.get(field, "") for field in _COUNTED) for name, status in _threads(process)
+        }
+        if all(line.startswith("T") for line in counted.values()) or time.monotonic() > deadline:
+            return counted
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _threads(process: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """The threads of a process with the fields of their status files; none of one that has ended."""
+    with suppress(OSError):
+        for thread in sorted(Path(f"/proc/{process}/task").iterdir()):
+            yield thread.name, read_status(thread)
 
 
 def _end_everything(deadline: float) -> None:
@@ -100,11 +148,14 @@ def descendants(root: int) -> set[int]:
     return found
 
 
-def reap() -> None:
-    """Collect every child that has ended and that nobody waits for."""
+def reap() -> dict[int, tuple[int, int]]:
+    """Collect every child that has ended: exit status, negative for a signal, and peak of memory in bytes."""
+    ended: dict[int, tuple[int, int]] = {}
     with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while (child := os.wait4(-1, os.WNOHANG))[0]:
+            pid, status, usage = child
+            ended[pid] = os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024  # counted in KiB (getrusage(2))
+    return ended
 
 
 def _processes() -> Iterator[tuple[int, int]]:

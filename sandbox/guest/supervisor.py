@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-import selectors
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,7 +24,7 @@ from sandbox.guest.stagerun import StageRun
 from sandbox.guest.strays import StillRunning, end_strays
 from sandbox.guest.trace.kernel import FilterRefused
 from sandbox.guest.trace.watch import Watching
-from sandbox.guest.workerlink import WARM_UP_SECONDS, WorkerLink, WorkerLost
+from sandbox.guest.workerlink import WorkerLate, WorkerLink, WorkerLost
 from sandbox.protocol import NOT_EMPTIED_STATUS, STILL_RUNNING_STATUS, Message
 
 _SCRATCH = (Path("/tmp"), Path("/dev/shm"))  # noqa: S108 - the container's own, all that it can write to
@@ -76,23 +74,15 @@ def _leave(status: int, reason: Exception) -> NoReturn:
 
 
 def _warmed_up(link: WorkerLink, host: HostStream) -> bool:
-    """Wait until the worker has imported what it imports; false where that fails, which its first stage tells.
+    """Wait until a process waits for its stage; false where that fails, which the first stage tells.
 
-    Raises ``HostGone``.
+    Raises ``HostGone`` and ``StillRunning``.
     """
-    deadline = time.monotonic() + WARM_UP_SECONDS
-    with selectors.DefaultSelector() as ready:
-        ready.register(link.socket, selectors.EVENT_READ)
-        ready.register(host.descriptor, selectors.EVENT_READ)
-        while (left := deadline - time.monotonic()) > 0:
-            for key, _ in ready.select(left):
-                if key.fd == host.descriptor:
-                    host.look()
-                    continue
-                with suppress(WorkerLost):
-                    return bool(link.answer()["type"] == "warm")
-                return False
-    return False
+    try:
+        link.ready(host)
+    except (WorkerLost, WorkerLate):
+        return False
+    return True
 
 
 def _serve(link: WorkerLink, host: HostStream, *, contained: bool) -> None:

@@ -2,7 +2,9 @@
 
 Forking a process that has pandas loaded costs milliseconds where a new interpreter costs most of a second
 (measured: pandas 426 ms, pyarrow 151 ms). The stages stay apart: what one does to its memory the next never sees.
-The first stage's process is there before anybody asks for it, so that a job need not wait for the fork either.
+
+What is imported may run code of a dependency here, which may be hostile: process 1 believes the worker nothing.
+A stage's process is made its child, whose end it sees itself, and the worker stands still while stages run.
 """
 
 from __future__ import annotations
@@ -10,18 +12,21 @@ from __future__ import annotations
 import gc
 import json
 import os
-import re
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 from sandbox.guest import hardening
+from sandbox.guest.trace.hook import Hook
 from sandbox.guest.trace.watch import confine
 
+_NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 _REQUEST_LIMIT = 1 << 16
+_ADOPTION_SECONDS = 0.0005  # how often a stage looks whether the process between has ended
 _DESCRIPTORS = 7  # output, results, claims, sample; for batches their socket and two shared files
 # The plugin's heavy libraries first, then what our own stages import; not pytest: its presence tells a library
 # that it is being tested.
@@ -34,12 +39,11 @@ _WARM = (
     "engine.executors.local",
     "sandbox.guest.stages.samples",
     "sandbox.guest.stages.realtime",
-    "sandbox.guest.trace.hook",
 )
 
 
 def serve(descriptor: int, watcher: int, folders: list[str]) -> None:
-    """Warm up with what ``folders`` offer, say so, then have a process for each request until the socket closes.
+    """Warm up with what ``folders`` offer, say so, then fork a process whenever asked until the socket closes.
 
     ``watcher`` is the socket over which the worker is put under the inner filter, before any code of others runs.
     """
@@ -49,43 +53,31 @@ def serve(descriptor: int, watcher: int, folders: list[str]) -> None:
     confine(watcher)
     sys.path.extend(folders)
     watch = json.loads(link.recv(_REQUEST_LIMIT))["watch"]
-    _warm_up(watch)
+    hook = Hook(watch) if watch is not None else None
+    if hook is not None:
+        hook.install()
+    _warm_up()
     # Only now, with the stages still to come: of what the imports ask of the kernel process 1 reads the arguments.
     hardening.hide_memory()
-    stage = _fork(link, watch)
     with suppress(ConnectionError):  # process 1 hung up
-        link.send(b'{"type": "warm"}')
-        while True:
-            _see_through(stage, link)
-            # The next process only when it is asked for: until then process 1 ends all but the worker.
-            if not link.recv(1, socket.MSG_PEEK):
-                return
-            stage = _fork(link, watch)
+        link.send(b"warm")
+        while (asked := socket.recv_fds(link, _REQUEST_LIMIT, 1, socket.MSG_CMSG_CLOEXEC))[0]:
+            with socket.socket(fileno=asked[1][0]) as requests:
+                _fork(link, requests, hook)
 
 
-def _see_through(stage: int, link: socket.socket) -> None:
-    """Wait for a stage's end and tell process 1. Raises ``ConnectionError``."""
-    _, status, usage = os.wait4(stage, 0)
-    # ru_maxrss counts kibibytes on Linux and bytes on macOS (getrusage(2)).
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    ended = {"type": "ended", "status": os.waitstatus_to_exitcode(status), "peak_memory_bytes": peak}
-    link.send(json.dumps(ended).encode())
-
-
-def _fork(link: socket.socket, watch: dict[str, Any] | None) -> int:
-    """Fork a process that takes one request from ``link`` and becomes that stage; its id."""
-    pid = os.fork()
-    if pid:
-        return pid
+def _fork(link: socket.socket, requests: socket.socket, hook: Hook | None) -> None:
+    """Fork a process that takes one request and becomes that stage, as an orphan, which process 1 adopts."""
+    between = os.fork()
+    if between:
+        os.waitpid(between, 0)
+        return
     code = 70
     try:
-        _become_ordinary()
-        data, descriptors, _, _ = socket.recv_fds(link, _REQUEST_LIMIT, _DESCRIPTORS)
-        if data:
-            link.send(b'{"type": "started"}')
+        parent = os.getpid()
+        if not os.fork():
             link.close()
-            hardening.hide_memory(hidden=False)  # the plugin's own process is an ordinary one
-            code = _run_stage(json.loads(data), watch, *descriptors)
+            code = _become_stage(parent, requests, hook)
     except BaseException as failure:  # noqa: BLE001 - shown in the stage's output; the missing result says the rest
         sys.excepthook(type(failure), failure, failure.__traceback__)
     finally:
@@ -96,20 +88,38 @@ def _fork(link: socket.socket, watch: dict[str, Any] | None) -> int:
         os._exit(code)
 
 
-def _warm_up(watch: dict[str, Any] | None) -> None:
+def _become_stage(parent: int, requests: socket.socket, hook: Hook | None) -> int:
+    """Once adopted by process 1, take a request and run its stage; the exit status."""
+    _become_ordinary(parent)
+    requests.send(b"ready")
+    data, descriptors, _, _ = socket.recv_fds(requests, _REQUEST_LIMIT, _DESCRIPTORS)
+    requests.close()
+    if not data:
+        return 0
+    hardening.hide_memory(hidden=False)  # the plugin's own process is an ordinary one
+    return _run_stage(json.loads(data), hook, *descriptors)
+
+
+def _warm_up() -> None:
+    # Its plugins are code of whoever offers one: they are loaded in the stages that need pydantic.
+    said = os.environ.get(_NO_PLUGINS)
+    os.environ[_NO_PLUGINS] = "__all__"
     for name in _WARM:
         with suppress(Exception):  # what is wrong shows, explained, in the stage that needs it
             import_module(name)
-    if watch is not None:
-        re.compile(watch["sensitive"])  # 2 ms; the module remembers it for the stages' hooks
+    os.environ.pop(_NO_PLUGINS, None)
+    if said is not None:
+        os.environ[_NO_PLUGINS] = said
     # What is there now stays: a collection in a stage would otherwise touch, and so copy, every page of it.
     gc.collect()
     gc.freeze()
 
 
-def _become_ordinary() -> None:
+def _become_ordinary(parent: int) -> None:
     """In the new process, before it knows its request: what no request changes."""
     os.setsid()
+    while os.getppid() == parent:
+        time.sleep(_ADOPTION_SECONDS)
     hardening.die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     nowhere = os.open(os.devnull, os.O_RDONLY)
@@ -117,15 +127,14 @@ def _become_ordinary() -> None:
     os.close(nowhere)
 
 
-def _run_stage(request: dict[str, Any], watch: dict[str, Any] | None, *handed: int) -> int:
+def _run_stage(request: dict[str, Any], hook: Hook | None, *handed: int) -> int:
     """Set up what the stage prints to and who watches it, and run it; its exit status."""
     output, results, claims, *rest = handed
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
     from sandbox.guest.stages import run
-    from sandbox.guest.trace.hook import Hook
 
-    if watch is not None:
-        Hook(request["plugin"]["root"], claims, watch).install()
+    if hook is not None:
+        hook.begin(request["plugin"]["root"], claims)
     return run(request, results, rest)

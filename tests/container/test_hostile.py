@@ -377,21 +377,32 @@ def test_honest_uses_of_conftest_pass(plugin, capsys):
     assert verdict.check("tests")["detail"] == "4 passed, 2 skipped, 2 xfailed"
 
 
+# Beside process 1 and a stage's own process there is the worker alone.
+WORKER = """
+import os, time
+
+def worker():
+    (found,) = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {1, os.getpid()}
+    return found
+"""
+
+
 class TestKilledGuests:
     @pytest.mark.parametrize(
         ("attack", "rules"),
         [
             ("os.kill(1, 9); os.kill(1, 15); os.kill(1, 2); os.kill(1, 19)", ["tests.failed"]),
             ("os.kill(-1, 9)", ["run.died"]),
-            ("os.kill(os.getppid(), 9); time.sleep(60)", ["run.died"]),
-            ("os.kill(os.getppid(), 19); os.kill(os.getpid(), 19)", ["run.timeout"]),
-            ("os.kill(os.getppid(), 19); os._exit(0)", ["run.timeout"]),
+            ("os.kill(worker(), 9); time.sleep(60)", ["run.died"]),
+            ("os.kill(worker(), 19); os.kill(os.getpid(), 19)", ["run.timeout"]),
+            ("os.kill(worker(), 19); os._exit(0)", ["run.exited"]),
+            ("os.kill(worker(), 18); time.sleep(0.2)", ["tests.failed"]),
             ("os.kill(os.getpid(), 11)", ["run.signal"]),
             ("os.closerange(0, 1024)", ["run.exited"]),
         ],
     )
     def test_by_signals_and_closed_descriptors(self, plugin, capsys, attack, rules):
-        plugin.write("tests/test_it.py", f"import os, time\ndef test_attack():\n    {attack}\n    assert False\n")
+        plugin.write("tests/test_it.py", f"{WORKER}\ndef test_attack():\n    {attack}\n    assert False\n")
         verdict = judged(capsys, plugin, *(("--timeout", "3") if rules == ["run.timeout"] else ()))
         assert verdict.rules == rules
         assert verdict.check("samples")["status"] == "passed"  # a new worker took over
@@ -427,45 +438,46 @@ def test_reaching_out_of_the_stage_is_refused(plugin, capsys):
     """One run for all attempts: the plugin's own tests pass when each fails, and the report tells of them."""
     plugin.write(
         "tests/test_it.py",
-        """
-        import ctypes, os, resource, socket
-        import pytest
+        WORKER
+        + """
+import ctypes, resource, socket
+import pytest
 
-        def libc(name, *arguments):
-            library = ctypes.CDLL(None, use_errno=True)
-            if getattr(library, name)(*arguments) == -1:
-                raise OSError(ctypes.get_errno(), name)
+def libc(name, *arguments):
+    library = ctypes.CDLL(None, use_errno=True)
+    if getattr(library, name)(*arguments) == -1:
+        raise OSError(ctypes.get_errno(), name)
 
-        @pytest.mark.parametrize(
-            "attempt",
-            [
-                "open('/proc/1/mem', 'r+b')",
-                "os.listdir('/proc/1/fd')",
-                "open('/proc/1/environ', 'rb').read()",
-                "open(f'/proc/{os.getppid()}/mem', 'r+b')",
-                "os.listdir(f'/proc/{os.getppid()}/fd')",
-                "libc('ptrace', 16, 1, 0, 0)",
-                "libc('ptrace', 16, os.getppid(), 0, 0)",
-                "libc('process_vm_readv', 1, 0, 0, 0, 0, 0)",
-                "libc('process_vm_writev', os.getppid(), 0, 0, 0, 0, 0)",
-                "libc('syscall', 438, os.pidfd_open(1), 1, 0)",
-                "resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))",
-                "resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))",
-                "open('/opt/mixpeek/runtime/engine/rows.py', 'a')",
-                "open('/sys/fs/cgroup/x', 'w')",
-                "socket.socket(socket.AF_INET).connect(('203.0.113.1', 9))",
-                "socket.socket(socket.AF_INET6).connect(('2001:db8::1', 9))",
-                "socket.socket(socket.AF_NETLINK)",
-                "os.setuid(0)",
-                "libc('unshare', 0x10000000)",
-                "libc('mount', b'none', b'/tmp', b'tmpfs', 0, 0)",
-                "open('/var/run/docker.sock', 'rb')",
-            ],
-        )
-        def test_attempt(attempt):
-            with pytest.raises(OSError):
-                exec(attempt)
-        """,
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "open('/proc/1/mem', 'r+b')",
+        "os.listdir('/proc/1/fd')",
+        "open('/proc/1/environ', 'rb').read()",
+        "open(f'/proc/{worker()}/mem', 'r+b')",
+        "os.listdir(f'/proc/{worker()}/fd')",
+        "libc('ptrace', 16, 1, 0, 0)",
+        "libc('ptrace', 16, worker(), 0, 0)",
+        "libc('process_vm_readv', 1, 0, 0, 0, 0, 0)",
+        "libc('process_vm_writev', worker(), 0, 0, 0, 0, 0)",
+        "libc('syscall', 438, os.pidfd_open(1), 1, 0)",
+        "resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))",
+        "resource.prlimit(worker(), resource.RLIMIT_CPU, (1, 1))",
+        "open('/opt/mixpeek/runtime/engine/rows.py', 'a')",
+        "open('/sys/fs/cgroup/x', 'w')",
+        "socket.socket(socket.AF_INET).connect(('203.0.113.1', 9))",
+        "socket.socket(socket.AF_INET6).connect(('2001:db8::1', 9))",
+        "socket.socket(socket.AF_NETLINK)",
+        "os.setuid(0)",
+        "libc('unshare', 0x10000000)",
+        "libc('mount', b'none', b'/tmp', b'tmpfs', 0, 0)",
+        "open('/var/run/docker.sock', 'rb')",
+    ],
+)
+def test_attempt(attempt):
+    with pytest.raises(OSError):
+        exec(attempt)
+""",
     )
     verdict = plugin_test(capsys, plugin, *SANDBOX)
     assert {rule.partition(".")[0] for rule in verdict.rules} == {"behaviour"}, verdict.envelope["findings"]

@@ -44,13 +44,16 @@ _HARMLESS = {
 class Hook:
     """Tells process 1 of each new thing that code in this process tries, over a datagram socket.
 
-    ``root`` is the plugin's folder; ``quiet`` and ``sensitive`` as in ``sandbox.trace.places``.
+    Made and installed in the worker, before a package of others is imported there; ``begin`` is for the stage that
+    was forked from it. What the imports try the kernel's account alone tells. ``quiet`` and ``sensitive`` of the
+    plan are as in ``sandbox.trace.places``.
     """
 
-    def __init__(self, root: str, descriptor: int, plan: dict[str, Any]) -> None:
-        self._root = root + os.sep
-        self._descriptor = descriptor
-        self._inode = os.fstat(descriptor).st_ino
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._root = ""
+        self._descriptor = -1
+        self._inode = 0
+        self._worker = os.getpid()
         self._quiet = tuple(plan["quiet"])
         self._sensitive = re.compile(plan["sensitive"])
         self._counts: dict[tuple[str, ...], int] = {}
@@ -80,11 +83,19 @@ class Hook:
         }
 
     def install(self) -> None:
-        """Begin. There is no end: an audit hook cannot be removed."""
-        self._watch_environment()
+        """Hear of everything from now on. There is no end: an audit hook cannot be removed."""
         sys.addaudithook(self._hear)
 
+    def begin(self, root: str, descriptor: int) -> None:
+        """Tell what is tried from now on over the socket ``descriptor``; ``root`` is the plugin's folder."""
+        self._root = root + os.sep
+        self._inode = os.fstat(descriptor).st_ino
+        self._watch_environment()
+        self._descriptor = descriptor
+
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._descriptor < 0:
+            return
         handler = self._handlers.get(event)
         if handler is not None:
             with suppress(Exception):  # what is raised here would be raised in the plugin
@@ -148,7 +159,7 @@ class Hook:
 
     def _signal(self, target: Any, number: Any) -> None:
         if number and target != os.getpid():
-            whom = {os.getppid(): "the worker", 1: "process 1", -1: "every process"}.get(target, "a process")
+            whom = {self._worker: "the worker", 1: "process 1", -1: "every process"}.get(target, "a process")
             self._tell("signal", f"{int(number)} to {whom}")
 
     def _sleep(self, seconds: Any) -> None:

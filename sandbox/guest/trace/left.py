@@ -12,8 +12,8 @@ from sandbox.guest.trace.ledger import Ledger
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def note_left_running(ledger: Ledger, processes: Iterable[int]) -> None:
-    """Write down ``processes`` by the kernel's own links and counters, one line for a program."""
+def note_left_running(ledger: Ledger, processes: Iterable[int], *, of: str = "") -> None:
+    """Write down ``processes`` by the kernel's own links and counters, one line a program; ``of`` says whose."""
     programs: dict[str, tuple[int, float]] = {}
     for process in processes:
         with suppress(OSError, ValueError, IndexError):
@@ -24,7 +24,7 @@ def note_left_running(ledger: Ledger, processes: Iterable[int]) -> None:
             programs[program] = (count + 1, seconds + (int(stat[11]) + int(stat[12])) / _TICKS)
     for program, (count, seconds) in programs.items():
         ledger.note(
-            "left-running", f"{program}, still running after {seconds:.1f} s of processor time", count=count
+            "left-running", f"{of}{program}, still running after {seconds:.1f} s of processor time", count=count
         )
 
 

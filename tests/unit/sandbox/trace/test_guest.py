@@ -199,7 +199,8 @@ def told() -> Iterator[tuple[Hook, Any]]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     theirs.setblocking(False)
     ours.setblocking(False)
-    hook = Hook(str(Path(__file__).parent), theirs.fileno(), {"quiet": QUIET, "sensitive": SENSITIVE})
+    hook = Hook({"quiet": QUIET, "sensitive": SENSITIVE})
+    hook.begin(str(Path(__file__).parent), theirs.fileno())
 
     def heard() -> list[dict[str, Any]]:
         found = []
