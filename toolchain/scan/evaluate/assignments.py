@@ -24,6 +24,8 @@ def assign(it: Interpreter, target: ast.expr, value: Value) -> None:
     """Bind any kind of target."""
     if isinstance(target, ast.Name):
         it.frame.set(target.id, value)
+        if target.id == "__path__":
+            judge_search_path(it, value, target)
         if it.frame.kind == "class":
             judge_interface(it, target.id, value, target)
     elif isinstance(target, ast.Attribute):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import PurePosixPath
 
-from toolchain.scan.evaluate.interpreter import Interpreter
+from toolchain.scan.evaluate.interpreter import OWN_NAMES, Interpreter
 from toolchain.scan.evaluate.introspection import (
     INTROSPECTION,
     OF_ANY_VALUE,
@@ -171,6 +171,10 @@ def _of_ref(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Value:
         )
     if name in INTROSPECTION and name not in {"__subclasses__", "__loader__", "__spec__", "__import__", "mro"}:
         return introspect(it, name, node)
+    if name in OWN_NAMES and it.policy.match(it.policy.canonical(path)) is None:
+        it.emit_named(OWN_NAMES[name], path, node)
+    if name == "__path__":
+        return value.step("sys.path")
     full = it.policy.canonical(path)
     return value.step(full, f"line {line_of(node)}: {full}" if full != path else None)
 
@@ -185,11 +189,11 @@ def _of_any_module(it: Interpreter, value: Ref, name: str, node: ast.AST) -> Val
 
 
 def _of_carrier(it: Interpreter, value: Carrier, name: str, node: ast.AST) -> Value:
-    found = [value]
     for held in value.held:
-        if isinstance(held, Ref) and it.policy.match(it.policy.canonical(f"{held.path}.{name}")) is not None:
+        path = it.policy.canonical(f"{held.path}.{name}") if isinstance(held, Ref) else ""
+        if path == "sys.modules" or it.policy.match(path) is not None:
             return it.attribute(held, name, node)
-    return found[0]
+    return join((introspect(it, name, node), value)) if name in INTROSPECTION else value
 
 
 def _of_own(it: Interpreter, value: OwnName | OwnModule, name: str, node: ast.AST) -> Value:
@@ -201,4 +205,6 @@ def _of_own(it: Interpreter, value: OwnName | OwnModule, name: str, node: ast.AS
     if name == "__builtins__":
         it.emit(it.policy.rules["introspection.builtins"], "__builtins__", node)
         return it.ref("builtins")
+    if name == "__path__":
+        return it.ref("sys.path")
     return own_attribute(it, value.name, name)

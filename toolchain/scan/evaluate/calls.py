@@ -15,7 +15,7 @@ from toolchain.scan.evaluate.interpreter import (
     EnoughFollowed,
     Interpreter,
 )
-from toolchain.scan.evaluate.judge import judge_interface
+from toolchain.scan.evaluate.judge import judge_interface, note_moved
 from toolchain.scan.evaluate.methods import call_getter, call_method
 from toolchain.scan.evaluate.models.code import read_code
 from toolchain.scan.evaluate.natives import call_outside, carried
@@ -52,6 +52,7 @@ def call(it: Interpreter, function: Value, request: Call) -> Value:
     """What calling any of the alternatives gives."""
     if function is UNKNOWN:
         _read_query(it, request)
+        note_moved(it, request)
         return UNKNOWN if not request.args else carried(it, request)
     it.burn(2)
     if type(function) is not Union:

@@ -77,6 +77,8 @@ def nameless_attribute(it: Interpreter, target: Value, node: ast.AST) -> Value:
         return it.mention(target.step(f"{target.path}.?"), node)
     if it.package.large:
         return UNKNOWN
+    if isinstance(target, Ref):  # where it is a module, any module that it imports
+        return join((it.ref("sys.modules.?", target.trail), UNKNOWN)) if _may_be_module(target) else UNKNOWN
     if isinstance(target, OwnModule):
         module = it.package.module(target.name)
         return _any_of([] if module is None else list(module.frame.ever.values()))
@@ -85,6 +87,12 @@ def nameless_attribute(it: Interpreter, target: Value, node: ast.AST) -> Value:
     if isinstance(target, Class):
         return _any_of(list(target.frame.ever.values()))
     return UNKNOWN
+
+
+def _may_be_module(target: Ref) -> bool:
+    """A module's name has small letters only, by all custom; what a call gives is none."""
+    last = target.path.rpartition(".")[2]
+    return last.islower() and last.isidentifier() and not target.path.startswith(("builtins.", "sys.modules"))
 
 
 def _any_of(values: list[Value]) -> Value:

@@ -53,6 +53,8 @@ def _name(it: Interpreter, node: ast.Name) -> Value:
     bound = it.lookup(node.id)
     if bound is None and node.id == "__annotations__":
         return annotations_in(it, it.frame.module if it.frame.kind == "function" else it.frame)
+    if bound is None and node.id == "__path__":
+        return it.ref("sys.path")
     value = it.named(node.id, bound)
     if isinstance(value, OwnName) and it.root_dynamic:
         value = it.force(value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from toolchain.scan.evaluate.frames import BUILTIN_NAMES, MAYBE_UNBOUND, Frame, maybe_unbound
 from toolchain.scan.evaluate.package import Module, Package
-from toolchain.scan.evaluate.values import UNKNOWN, Dunder, Function, Ref, Value, each, join
+from toolchain.scan.evaluate.values import UNKNOWN, Carrier, Dunder, Function, Ref, Value, each, join
 from toolchain.scan.policy import Policy, Rule
 
 FUEL = 1_500_000
@@ -33,9 +33,20 @@ _OF_LOOPS = frozenset({
 })  # fmt: skip
 
 
-# Methods that nothing but a finder or a loader of modules has, with what they give.
+# Methods that nothing but a finder of modules has, with what they give.
 _OF_FINDERS = {"find_spec": "find-spec", "find_module": "find-loader", "find_loader": "find-loader"}
-_OF_LOADERS = frozenset({"exec_module"})
+# Attributes under which libraries keep modules that open doors: ``inspect.getmodule(f).os``.
+_DOORS_OF_OTHERS = frozenset({"os", "_os", "sys", "_sys", "builtins", "subprocess", "importlib"})
+
+OWN_NAMES = {
+    "exec_module": "import.dynamic",  # of loaders
+    "dlopen": "memory.native",  # of cffi's interfaces
+    "enable_load_extension": "memory.native",  # of SQLite
+    "load_extension": "memory.native",  # of SQLite and DuckDB
+    "getRuntime": "process.subprocess",  # of java.lang.Runtime
+    "ProcessBuilder": "process.subprocess",  # of java.lang
+}
+"""Attributes that nothing but one thing has, with the rule: they count on whatever is not known."""
 
 
 Signal = str | None
@@ -176,8 +187,10 @@ class Interpreter:
         if name in _OF_LOOPS:
             rule = "process.subprocess" if name.startswith("subprocess") else "network.socket"
             self.emit(self.policy.rules[rule], f"?.{name}", node)
-        if name in _OF_LOADERS:
-            self.emit_named("import.dynamic", f"?.{name}", node)
+        if name in OWN_NAMES:
+            self.emit_named(OWN_NAMES[name], f"?.{name}", node)
+        if name in _DOORS_OF_OTHERS:
+            return Carrier((self.ref(name.lstrip("_"), (f"line {getattr(node, 'lineno', 1)}: ?.{name}",)),))
         return Dunder(_OF_FINDERS[name]) if name in _OF_FINDERS else UNKNOWN
 
     def ref(self, path: str, trail: tuple[str, ...] = ()) -> Ref:

@@ -7,7 +7,18 @@ import ast
 from toolchain.scan.evaluate.annotated import annotations_of
 from toolchain.scan.evaluate.caller_frames import is_harmless
 from toolchain.scan.evaluate.interpreter import Interpreter
-from toolchain.scan.evaluate.values import UNKNOWN, Bound, Const, Dunder, FrameDict, Function, Method, Seq, Value
+from toolchain.scan.evaluate.values import (
+    UNKNOWN,
+    Bound,
+    Carrier,
+    Const,
+    Dunder,
+    FrameDict,
+    Function,
+    Method,
+    Seq,
+    Value,
+)
 
 INTROSPECTION = frozenset(
     [
@@ -121,6 +132,8 @@ def introspect(it: Interpreter, name: str, node: ast.AST, trail: tuple[str, ...]
         return Dunder("dict")
     if name == "__annotations__":
         return Dunder("annotations")
+    if name == "__self__":  # of a built-in function of posix, the module
+        return Carrier((it.ref("os", (f"line {line_of(node)}: ?.__self__",)),))
     if name in {"__getattribute__", "__reduce__", "__reduce_ex__"}:
         return Dunder(name.strip("_"))
     if name in {"__code__", "f_code", "gi_code", "co_code"}:

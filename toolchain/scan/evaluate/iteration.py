@@ -9,7 +9,9 @@ from toolchain.scan.evaluate.objects import class_attribute
 from toolchain.scan.evaluate.values import CONTENT, UNKNOWN, Const, Function, Instance, Ref, Seq, Value, each
 
 UNROLL = 1024
-_ITERABLE = frozenset({"importlib.metadata.entry_points()", "pkg_resources.iter_entry_points()"})
+_ITERABLE = frozenset(
+    {"importlib.metadata.entry_points()", "pkg_resources.iter_entry_points()", "psutil.process_iter()"}
+)
 
 
 def iterated(it: Interpreter, value: Value, node: ast.AST) -> Value:

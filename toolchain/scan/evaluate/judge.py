@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterator
+from posixpath import normpath
 from typing import Any
 
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
-from toolchain.scan.evaluate.values import UNKNOWN, Class, Const, Map, Namespace, Ref, Seq, Value, each, texts
+from toolchain.scan.evaluate.values import (
+    UNKNOWN,
+    Class,
+    Const,
+    Function,
+    Map,
+    Namespace,
+    OwnModule,
+    Ref,
+    Seq,
+    Value,
+    each,
+    texts,
+)
 from toolchain.scan.policy import Keyword, TextArgument
 
 NOT_GIVEN = "weights_only is not given"
 
 
 _MEMORY_FILE = re.compile(r"/proc/[^/]+/(task/[^/]+/)?mem$|/dev/k?mem$")
+
+
+_PROCESS_FOLDER = re.compile(r"/?/proc(/(self|thread-self|\d+|\?)(/task(/[^/]+)?)?)?")
+
+
+# From a process's folder its memory is opened by a relative path.
+_ENTERING = frozenset({"os.chdir", "os.open", "os.symlink", "os.link"})
 
 
 _OPENERS = frozenset(
@@ -42,6 +64,11 @@ def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
     if function.path in _SEARCH_PATH:
         for value in request.args:
             judge_search_path(it, value, request.node)
+    if function.path not in _OPENERS:
+        note_moved(it, request)
+    if function.path in _ENTERING:
+        for value in request.args[:1]:
+            judge_path(it, value, request.node, folder=True)
     if function.path in _OPENERS:
         for value in (*request.args[:1], *request.kwargs.values()):
             judge_path(it, value, request.node)
@@ -58,17 +85,30 @@ def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
 
 def note_dropped(it: Interpreter, path: Value, mode: Value) -> None:
     """A module that the plugin writes itself: an import of it runs what was written."""
-    if not any(set(text) & set("wax") for text in texts(mode)):
-        return
-    for text in texts(path):
-        if text.endswith(".py"):
-            it.package.dropped.add(text.rpartition("/")[2].removesuffix(".py"))
+    if any(set(text) & set("wax") for text in texts(mode)):
+        for text in texts(path):
+            _drop(it, text)
 
 
-def judge_path(it: Interpreter, value: Value, node: ast.AST) -> None:
-    """Opening a process's memory as a file."""
+def note_moved(it: Interpreter, request: Call) -> None:
+    """A file that something outside may put in a module's place: ``os.replace(a, "late.py")``."""
+    for value in (*request.args, *request.kwargs.values()):
+        if type(value) is Const and isinstance(value.value, str) and value.value.endswith(".py"):
+            _drop(it, value.value, but=sys.stdlib_module_names)
+
+
+def _drop(it: Interpreter, path: str, but: frozenset[str] = frozenset()) -> None:
+    name = path.rpartition("/")[2].removesuffix(".py")
+    if path.endswith(".py") and name not in but and name not in it.package.dropped:
+        it.dirty = True  # imports may have been read before
+        it.package.dropped.add(name)
+
+
+def judge_path(it: Interpreter, value: Value, node: ast.AST, *, folder: bool = False) -> None:
+    """A process's memory as a file, or the ``folder`` in which it lies."""
     for text in texts(value):
-        if _MEMORY_FILE.search(text):
+        path = normpath(text) if text.startswith("/") else text
+        if _MEMORY_FILE.search(path) or (folder and _PROCESS_FOLDER.fullmatch(path)):
             it.emit_named("memory.native", text, node)
 
 
@@ -99,6 +139,7 @@ def judge_keywords(it: Interpreter, name: str, kwargs: dict[str, Value], node: a
 
 def _hands_power_on(it: Interpreter, means: Keyword, value: Value) -> bool:
     counts = _is_foreign(value, means.own) if means.own else _may_be_true(value)
+    counts = counts or (means.unknown and any(not isinstance(option, Const) for option in each(value)))
     return counts and (not means.imported or _imports(it, means.imported))
 
 
@@ -308,8 +349,19 @@ def _text(it: Interpreter, path: str, request: Call) -> str | None:
     if where.listed:
         given = [item for value in given for item in (value.items if isinstance(value, Seq) else [value])]
         given = given or [Const(None)]
-    known = all(isinstance(option, Const) for value in given for option in each(value))
+    known = all(
+        isinstance(option, Const) or (where.objects and _is_object(it, option))
+        for value in given
+        for option in each(value)
+    )
     return None if known and given else "runs the text that it is given"
+
+
+def _is_object(it: Interpreter, value: Value) -> bool:
+    """Whether a value is no text for sure: a class, a function or a module."""
+    if isinstance(value, Ref):
+        return "(" not in value.path and "?" not in value.path
+    return isinstance(it.force(value), (Class, Function, OwnModule))
 
 
 def _is_text(beside: list[Value], given: list[Value]) -> bool:

@@ -10,7 +10,7 @@ from toolchain.scan.evaluate import pure
 from toolchain.scan.evaluate.dynamic import dynamic_attribute, judge_spelling
 from toolchain.scan.evaluate.folding import contents, elements, fold, known, lift
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
-from toolchain.scan.evaluate.judge import judge_path, judge_spread, note_dropped
+from toolchain.scan.evaluate.judge import judge_path, judge_spread, note_dropped, note_moved
 from toolchain.scan.evaluate.subscripts import forget_item, lose_all, set_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
@@ -81,6 +81,11 @@ def _of_path(it: Interpreter, receiver: Const, name: str, request: Call) -> Valu
         note_dropped(it, receiver, *((request.args or [UNKNOWN])[:1] if name == "open" else [Const("w")]))
     if name in {"open", "read_bytes", "write_bytes", "read_text"}:
         judge_path(it, receiver, request.node)
+    if name in {"rename", "replace", "touch"}:
+        note_moved(it, request)
+    if name in {"symlink_to", "hardlink_to"}:
+        for value in request.args[:1]:
+            judge_path(it, value, request.node, folder=True)
     return receiver if name in {"resolve", "absolute", "expanduser"} else UNKNOWN
 
 

@@ -18,12 +18,14 @@ from toolchain.scan.evaluate.pure_functions import FUNCTIONS, PATH_JOINING
 from toolchain.scan.evaluate.subscripts import set_attribute
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
+    Bound,
     Carrier,
     Class,
     Const,
     Dunder,
     Function,
     Instance,
+    Map,
     Method,
     Ref,
     Seq,
@@ -101,7 +103,13 @@ def _followed(it: Interpreter) -> frozenset[str]:
     """Paths whose call's result some rule or alias names, or that are modules' own doors."""
     global _FOLLOWED  # noqa: PLW0603 - computed once from the policy
     if _FOLLOWED is None:
-        names = [*it.policy.exact, *it.policy.prefixes, *it.policy.aliases, "builtins.object.__subclasses__()"]
+        names = [
+            *it.policy.exact,
+            *it.policy.prefixes,
+            *it.policy.aliases,
+            *MODELS,
+            "builtins.object.__subclasses__()",
+        ]
         found = set()
         for name in names:
             start = 0
@@ -171,6 +179,12 @@ def _handed_over(it: Interpreter, value: Value, request: Call) -> Iterator[Value
     for option in each(value):
         if isinstance(option, Seq):
             yield from option.items[:8]
+        elif isinstance(option, Map):
+            yield from list(option.items.values())[:8]
+        elif isinstance(option, Instance):
+            yield from list(option.attributes.values())[:8]
+        elif isinstance(option, Bound):
+            yield from each(option.function.returns or UNKNOWN)
         elif isinstance(option, Function) and (isinstance(option.node, ast.Lambda) or option.returns is not None):
             yield from each(it.call_function(option, [], {}, request.node))
         else:

@@ -63,7 +63,8 @@ def _item(it: Interpreter, value: Value, key: Value, node: ast.AST) -> Value:
     if isinstance(value, Ref):
         return _of_ref(it, value, key, node)
     if isinstance(value, Carrier):
-        return join((*value.held, value))
+        named = [it.attribute(value, text, node) for text in texts(key)]  # it may be the module as a dictionary
+        return join((*value.held, *named, value))
     if isinstance(value, Dunder):
         return _of_dunder(it, value, key, node)
     if isinstance(value, (Instance, Class)):
@@ -102,7 +103,7 @@ def _of_namespace(it: Interpreter, value: FrameDict | Namespace, key: Value, nod
     frame = value.frame
     if not isinstance(key, Const) or not isinstance(key.value, str):
         strong = [item for item in frame.ever.values() if not isinstance(item, Const)]
-        return join([*strong[:8], UNKNOWN])
+        return join([*strong[:8], Dunder("maybe-builtins"), UNKNOWN])
     found = frame.get_ever(key.value)
     if found is not None:
         return found
@@ -157,6 +158,8 @@ def _of_dunder(it: Interpreter, value: Dunder, key: Value, node: ast.AST) -> Val
     if value.kind == "subclasses":
         return Dunder("class")
     text = key.value if isinstance(key, Const) else None
+    if value.kind == "maybe-builtins" and it.policy.match(f"builtins.{text}") is not None:
+        return it.attribute(it.ref("builtins"), str(text), node)
     if value.kind in {"globals", "dict"} and isinstance(text, str):
         if text == "__builtins__":
             name = "?.__globals__.__builtins__"
@@ -204,10 +207,8 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
                     judge_search_path(it, value, node)
         elif isinstance(option, Map):
             _set_in_map(option, key, value)
-        elif isinstance(option, FrameDict) and isinstance(key, Const) and isinstance(key.value, str):
-            option.frame.add(key.value, value)
-        elif isinstance(option, Namespace) and isinstance(key, Const) and isinstance(key.value, str):
-            set_attribute(it, option.owner, key.value, value)
+        elif isinstance(option, (FrameDict, Namespace)):
+            _set_in_namespace(it, option, key, value)
         elif isinstance(option, Seq):
             _set_in_seq(option, key, value)
         elif isinstance(option, Instance):
@@ -216,6 +217,15 @@ def set_item(it: Interpreter, target: Value, key: Value, value: Value, node: ast
             function = class_attribute(it, option.cls, "__setitem__")
             if isinstance(function, Function):
                 it.call_function(function, [option, key, value], {}, node)
+
+
+def _set_in_namespace(it: Interpreter, target: FrameDict | Namespace, key: Value, value: Value) -> None:
+    if not isinstance(key, Const) or not isinstance(key.value, str):
+        lose_all(it, value)  # any name may be it from then on
+    elif isinstance(target, FrameDict):
+        target.frame.add(key.value, value)
+    else:
+        set_attribute(it, target.owner, key.value, value)
 
 
 def forget_item(target: Value, key: Value) -> None:

@@ -50,14 +50,16 @@ class Variable:
 class Keyword:
     """A keyword that hands power on, whoever is called.
 
-    With ``own``, any value without that text counts; else one that may be true. It counts only where the called
-    name ends in ``called`` and the file imports ``imported``, as far as they are given.
+    With ``own``, any value without that text counts; else one that may be true, or, with ``unknown``, that may be
+    anything. It counts only where the called name ends in ``called`` and the file imports ``imported``, as far as
+    they are given.
     """
 
     rule: str
     reason: str
     shown: str = ""
     own: str = ""
+    unknown: bool = False
     called: str = ""
     imported: str = ""
 
@@ -66,7 +68,8 @@ class Keyword:
 class TextArgument:
     """Where a function that runs text as code takes it from.
 
-    ``beside`` is the argument that must be text too, ``listed`` says that a list of texts may be given, or none.
+    ``beside`` is the argument that must be text too, ``listed`` says that a list of texts may be given, or none,
+    and ``objects`` that the function takes what a text would name as well.
     """
 
     keyword: str
@@ -74,6 +77,7 @@ class TextArgument:
     position: int = 0
     beside: TextArgument | None = None
     listed: bool = False
+    objects: bool = False
 
 
 @dataclass

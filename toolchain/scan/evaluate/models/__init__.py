@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from toolchain.scan.evaluate.interpreter import Model
-from toolchain.scan.evaluate.models.annotations import hints, hints_if_told, of_forward_reference
+from toolchain.scan.evaluate.models.annotations import (
+    hints,
+    hints_if_told,
+    of_create_model,
+    of_forward_reference,
+    of_record,
+)
 from toolchain.scan.evaluate.models.attributes import (
     getter,
     of_formatter,
@@ -30,9 +36,11 @@ from toolchain.scan.evaluate.models.callables import (
     of_type,
 )
 from toolchain.scan.evaluate.models.code import (
+    of_implementation,
     of_import,
     of_import_module,
     of_resolve_name,
+    of_template,
     read_code,
     reading,
     without_marks,
@@ -78,6 +86,16 @@ RUNNING_TEXT = (
 )  # fmt: skip
 OF_FRAMES = ("pandas.eval", "pandas.core.computation.eval.eval")
 FORMULAS = ("patsy.dmatrix", "patsy.dmatrices", "patsy.highlevel.dmatrix", "patsy.highlevel.dmatrices")
+
+TEMPLATES = (
+    "jinja2.Template", "jinja2.environment.Template", "jinja2.Environment().from_string",
+    "jinja2.environment.Environment().from_string", "tornado.template.Template", "bottle.template",
+    "bottle.SimpleTemplate", "flask.render_template_string",
+)  # fmt: skip
+RECORDS = (
+    "typing.TypedDict", "typing_extensions.TypedDict", "typing.NamedTuple", "typing_extensions.NamedTuple",
+    "dataclasses.make_dataclass",
+)  # fmt: skip
 
 MODELS: dict[str, Model] = {
     "builtins.getattr": of_getattr,
@@ -170,6 +188,11 @@ MODELS: dict[str, Model] = {
     **{path: reading(path) for path in RUNNING_TEXT},
     **{path: reading(path, without_marks) for path in OF_FRAMES},
     **{path: reading(path, without_tilde) for path in FORMULAS},
+    **dict.fromkeys(TEMPLATES, of_template),
+    **dict.fromkeys(RECORDS, of_record),
+    "pydantic.create_model": of_create_model,
+    "fsspec.register_implementation": of_implementation,
+    "fsspec.registry.register_implementation": of_implementation,
     **{path: hints(path) for path in EVALUATING},
     **{path: hints_if_told(path) for path in EVALUATING_IF_TOLD},
     "tempfile.gettempdir": lambda _it, _r: Const(A_TEMPORARY_FOLDER),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from toolchain.scan.evaluate.annotated import annotations_set, texts_in
+from toolchain.scan.evaluate.annotated import annotations_in, annotations_set, texts_in
+from toolchain.scan.evaluate.folding import contents
+from toolchain.scan.evaluate.frames import Frame
 from toolchain.scan.evaluate.interpreter import Call, Interpreter, Model
 from toolchain.scan.evaluate.models.code import read_code
 from toolchain.scan.evaluate.objects import class_attribute
+from toolchain.scan.evaluate.subscripts import set_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Bound,
@@ -17,9 +20,12 @@ from toolchain.scan.evaluate.values import (
     Function,
     Instance,
     Map,
+    Method,
     OwnModule,
+    Seq,
     Value,
     each,
+    texts,
 )
 
 
@@ -101,3 +107,28 @@ def of_forward_reference(it: Interpreter, request: Call) -> Value:
     read_code(it, request)
     literal = all(isinstance(option, Const) for arg in request.args[:1] for option in each(arg))
     return UNKNOWN if literal else it.ref("typing.ForwardRef()")
+
+
+def of_record(it: Interpreter, request: Call) -> Value:
+    """``TypedDict("T", {"x": kind})``, ``NamedTuple``, ``make_dataclass``: a class with annotations."""
+    frame = Frame("class", it.frame.module, it.frame)
+    kept = annotations_in(it, frame)
+    for fields in request.args[1:2]:
+        pairs = it.call(Method(fields, "items"), Call([], {}, request.node)) if isinstance(fields, Map) else fields
+        for pair in contents(pairs):
+            if isinstance(pair, Seq) and len(pair.items) > 1:
+                set_item(it, kept, pair.items[0], pair.items[1], request.node)
+                frame.parameters += tuple(texts(pair.items[0]))[:1]
+    name = next(texts(request.args[0]), "record") if request.args else "record"
+    return Class(name, frame, [], it.module.name)
+
+
+def of_create_model(it: Interpreter, request: Call) -> Value:
+    """``pydantic.create_model("M", x=("text", ...))`` evaluates text; what is not known is a type, as a rule."""
+    for field in request.kwargs.values():
+        for option in each(field.items[0] if isinstance(field, Seq) and field.items else field):
+            if _is_call(option):
+                it.emit_named("code.text", "pydantic.create_model", request.node, "runs an annotation's text")
+            if isinstance(option, Const) and isinstance(field, Seq):
+                read_code(it, Call([option], {}, request.node))
+    return UNKNOWN

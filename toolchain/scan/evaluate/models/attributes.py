@@ -5,7 +5,7 @@ from __future__ import annotations
 from toolchain.scan.evaluate.dynamic import dynamic_attribute, nameless_attribute
 from toolchain.scan.evaluate.interpreter import Call, Interpreter, Model
 from toolchain.scan.evaluate.methods import follow_field, reach_in_format
-from toolchain.scan.evaluate.subscripts import set_attribute
+from toolchain.scan.evaluate.subscripts import lose_all, set_attribute
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Const,
@@ -36,6 +36,8 @@ def of_getmembers(it: Interpreter, request: Call) -> Value:
 
 def of_setattr(it: Interpreter, request: Call) -> Value:
     if len(request.args) >= 3:
+        if any(not isinstance(option, Const) for option in each(request.args[1])):
+            lose_all(it, request.args[2])
         for text in texts(request.args[1]):
             if text == "__code__":
                 it.emit_named("code.construct", "?.__code__", request.node, "the code of a function is replaced")

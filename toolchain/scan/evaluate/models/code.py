@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from toolchain.scan.evaluate import pure
@@ -93,3 +94,25 @@ def of_resolve_name(it: Interpreter, request: Call) -> Value:
         value = it.ref(text.replace(":", "."), (f"line {getattr(request.node, 'lineno', 1)}: resolved by name",))
         found.append(it.mention(value, request.node))
     return join(found)
+
+
+_PIECES = re.compile(r"\{\{-?(.*?)-?\}\}|\{%-?(.*?)-?%\}", re.DOTALL)
+_TAG = re.compile(r"\s*(?:raw|set|if|elif|module|for\b.*?\bin)\b\s*")
+_WAYS = re.compile("__(?:class|subclasses|globals|builtins|bases?|mro|import)__")
+
+
+def of_template(it: Interpreter, request: Call) -> Value:
+    """A literal template, whose expressions are read as code; its engine gives them every attribute."""
+    given = request.args[:1] or list(request.kwargs.values())[:1]
+    for text in (text for value in given for text in texts(value)):
+        for expression, statement in _PIECES.findall(text[: pure.LIMIT]):
+            piece = expression or _TAG.sub("", statement, count=1)
+            if _WAYS.search(piece):
+                it.emit_named("introspection.builtins", "template", request.node, piece.strip()[:80])
+            read_code(it, Call([Const(piece)], {}, request.node))
+    return UNKNOWN
+
+
+def of_implementation(it: Interpreter, request: Call) -> Value:
+    """``fsspec.register_implementation("x", "a.b.C")``: the name is looked up when it is asked for."""
+    return of_resolve_name(it, Call(request.args[1:2], {}, request.node))
