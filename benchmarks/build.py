@@ -42,8 +42,9 @@ from benchmarks import peer_base
 from benchmarks.peers import PEERS, PeerBuilder, Place
 from images.base import ensure_base
 from images.build import BuildRequest, build
+from images.engine_calls import list_images
 from images.files import Cache
-from images.layout import LABEL_BASE
+from images.layout import LABEL_BASE, LABEL_ROLE
 from images.requirements import read_requirements
 from toolchain.building import image_files
 from toolchain.check.reading import read_plugin
@@ -182,6 +183,16 @@ def report(figures: Figures) -> None:
         print(f"{'image':<24} {way:<16} {size / 1e6:8.1f} MB  (base + {above / 1e6:.1f} MB)")
 
 
+def require_bare(engine: ContainerEngine) -> None:
+    """Raise ``UsageFault`` when the engine has images of plugins: with their layers, nothing is cold."""
+    if found := list_images(engine, f"{LABEL_ROLE}=plugin"):
+        raise UsageFault(
+            f"the engine has {len(found)} images of plugins, which share layers with what is measured",
+            where=engine.address,
+            remedy="start an engine of its own for this, as the program's first lines show",
+        )
+
+
 def _peers(entries: Sequence[str], base: str, engine: ContainerEngine, folder: Path) -> list[PeerBuilder]:
     builders = []
     for entry in entries:
@@ -204,6 +215,7 @@ def main() -> None:
     parser.add_argument("--peer-base", choices=_BASES, default="plain")
     options = parser.parse_args()
     engine = connect()
+    require_bare(engine)
     ensure_base(engine, StreamReporter(sys.stderr))
     figures = Figures()
     with tempfile.TemporaryDirectory() as folder:

@@ -27,6 +27,7 @@ from images.installed import Installation, Installer
 from images.layout import LABEL_BASE, LABEL_LOCK, LABEL_PLUGIN, LABEL_ROLE, LABEL_TESTS, PYTEST_REQUIREMENTS
 from images.lock import Resolution, resolve
 from images.placing import Order, Placed, Route, matches, place
+from images.preload import Preload
 from images.pylock import Lock
 from images.requirements import RequirementSet
 from images.retired import Retired
@@ -167,23 +168,25 @@ class _Build:
         choice = BaseChoice(self._request.accelerator, self._architecture)
         base = ensure_base(self._engine, self._reporter, self._cache, choice)
         wanted = self._resolve(base)
-        installer = Installer(self._cache, self._engine, base, self._phases)
-        layers = installer.install(wanted)
-        with self._phases.run("code") as phase:
-            code = code_layer(self._request.name, self._request.files, self._cache)
-            phase.bytes = code.size
-            image = self._image(base, wanted, (*layers, code))
-            placed = self._placed(image, previous)
-            phase.cached = placed is not None
-            if placed is None:
-                try:
-                    placed = self._place(image, base)
-                except (EngineRefused, FileChanged):
-                    # The engine lost a layer that we no longer have, or that a disk damaged: make it again.
-                    repaired = installer.repair(wanted, layers)
-                    if repaired is None:
-                        raise
-                    placed = self._place(self._image(base, wanted, (*repaired, code)), base)
+        with Preload(self._engine, self._cache, base, previous) as preload:
+            installer = Installer(self._cache, self._engine, base, self._phases, preload)
+            installed = installer.install(wanted)
+            with self._phases.run("code") as phase:
+                code = code_layer(self._request.name, self._request.files, self._cache)
+                phase.bytes = code.size
+                image = self._image(base, wanted, (*installed.layers, code))
+                placed = self._placed(image, previous)
+                phase.cached = placed is not None
+                if placed is None:
+                    try:
+                        placed = self._place(image, base, installed.held)
+                    except (EngineRefused, FileChanged):
+                        # The engine lost a layer that we no longer have, or that a disk damaged: make it again.
+                        repaired = installer.repair(wanted, installed.layers)
+                        if repaired is None:
+                            raise
+                        image = self._image(base, wanted, (*repaired.layers, code))
+                        placed = self._place(image, base, repaired.held)
         self._settle(placed.id, previous)
         size = sum(layer.size for layer in image.layers)
         tests = wanted[1].lock if len(wanted) > 1 else None
@@ -261,10 +264,8 @@ class _Build:
             return None
         return Placed(str(previous["Id"]), "present")
 
-    def _place(self, image: ImageConfig, base: BaseImage) -> Placed:
+    def _place(self, image: ImageConfig, base: BaseImage, held: frozenset[str]) -> Placed:
         memory = RouteMemory(self._cache, self._engine)
-        # Any plugin's image may have brought the layers below the code; believing so saves asking.
-        held = frozenset(layer.diff_id for layer in image.layers[:-1])
         below = Below(base.id, len(base.config.layers), base.config.run)
         placed = place(self._engine, Order(image, self._tag, held, below, memory.routes()))
         memory.learn(placed.route)

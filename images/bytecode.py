@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from images.base.model import BaseImage
-from images.compile_container import PROGRAM, Chunk, compile_chunks
+from images.compile_container import PROGRAM, Chunk, Compiler
 from images.files import Cache, touch
 from images.fragments import Fragment
 from images.layout import LAYOUT_VERSION
-from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_bytes, sha256_json
-from toolchain.core.tarball import directory_header, file_entry
+from toolchain.core.tarball import directory_header, file_entry, parents
 
 # Chunks fill the cores evenly without a fork for every small package; where they are cut is part of the result.
 _CHUNK_BYTES = 1 << 20
@@ -28,8 +27,8 @@ class Bytecode:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
-    def compile(self, fragments: Sequence[Fragment], engine: ContainerEngine, base: BaseImage) -> list[Path]:
-        """A tar of ``__pycache__`` entries for each fragment, in order. One container for all that are missing.
+    def compile(self, fragments: Sequence[Fragment], compiler: Compiler, base: BaseImage) -> list[Path]:
+        """A tar of ``__pycache__`` entries for each fragment, in order; ``compiler`` makes those that are missing.
 
         Raises ``EngineRefused`` when the container fails, ``EngineUnavailable`` when the engine is gone.
         """
@@ -38,7 +37,7 @@ class Bytecode:
         for path in paths:
             touch(path)
         chunks = [chunk for fragment, _ in missing for chunk in _chunks(fragment)]
-        results = compile_chunks(engine, base.runnable, chunks, self._cache) if chunks else iter(())
+        results = compiler.compile(chunks) if chunks else iter(())
         for fragment, path in missing:
             self._write(fragment, path, base, results)
         return paths
@@ -51,17 +50,20 @@ class Bytecode:
 
     def _write(self, fragment: Fragment, path: Path, base: BaseImage, results: Iterator[bytes]) -> None:
         major, minor = base.target.minor
-        folders: set[str] = set()
+        root = fragment.root.lstrip("/")
+        folders = {root, *parents(root)}
         with self._cache.replacing(path) as stream:
             for source in fragment.sources:
                 code = next(results)
                 if not code:
                     continue
                 folder = f"{PurePosixPath(source.path).parent}/__pycache__"
-                if folder not in folders:
-                    folders.add(folder)
-                    stream.write(directory_header(folder))
                 name = f"{folder}/{PurePosixPath(source.path).stem}.cpython-{major}{minor}.pyc"
+                # The folders too: an engine makes those that a layer leaves out, and nobody may read them (0600).
+                for place in parents(name):
+                    if place not in folders:
+                        folders.add(place)
+                        stream.write(directory_header(place))
                 stream.write(file_entry(name, code))
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from images.files import Cache, touch
 from images.image_config import Layer, layer_of
+from images.layout import WHITEOUT
 from toolchain.core.digests import sha256_json
 from toolchain.core.errors import PluginFault
 from toolchain.core.image_layout import plugin_directory
@@ -62,6 +63,12 @@ def check_name(arcname: str) -> None:
     pieces = arcname.split("/")
     if len(arcname) > _NAME_LIMIT or "\0" in arcname or any(piece in ("", ".", "..") for piece in pieces):
         raise PluginFault("a file's name leaves the plugin's folder", where=arcname[:80], remedy="rename the file")
+    if any(piece.startswith(WHITEOUT) for piece in pieces):
+        raise PluginFault(
+            f"a name that begins with `{WHITEOUT}` would remove another file from an image",
+            where=arcname[:80],
+            remedy="rename the file",
+        )
 
 
 def _parts(folder: str, files: Sequence[SourceFile], states: Sequence[os.stat_result]) -> tuple[Part, ...]:

@@ -11,9 +11,11 @@ import os
 import struct
 import tarfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from images.base.model import BaseImage
 from images.build_container import Work, build_container, run_to_end
@@ -24,6 +26,9 @@ from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
 from toolchain.core.image_layout import USER_ID
 from toolchain.core.tarball import END, file_header, header, padding
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 PROGRAM: Final = (Path(__file__).parent / "inside" / "compile_sources.py").read_text(encoding="utf-8")
 _FOLDER: Final = "mixpeek-compile"
@@ -38,25 +43,43 @@ class Chunk:
     sources: tuple[Source, ...]
 
 
-def compile_chunks(
-    engine: ContainerEngine, base: BaseImage, chunks: Sequence[Chunk], cache: Cache
-) -> Iterator[bytes]:
-    """The contents of a ``.pyc`` for each source in order, empty for one that does not compile.
+class Compiler:
+    """A container that compiles once, created while its work is on its way. A context: it is gone at its end.
 
-    Raises ``EngineRefused`` when the container fails or answers nonsense, ``EngineUnavailable`` when the engine is
-    gone.
+    ``base`` is one whose interpreter the engine can run.
     """
-    api = engine.client.api
-    job = b"".join(_framed(chunk) for chunk in chunks)
-    work = compiling(base)
-    with build_container(engine, work, cache) as container:
-        with engine_errors(work.doing):
+
+    def __init__(self, engine: ContainerEngine, base: BaseImage, cache: Cache) -> None:
+        self._engine = engine
+        self._work = compiling(base)
+        self._end = ExitStack()
+        self._pool = ThreadPoolExecutor(1, "compiler")
+        container = build_container(engine, self._work, cache)
+        self._container = self._pool.submit(self._end.enter_context, container)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._pool.shutdown(wait=True)
+        self._end.close()
+
+    def compile(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
+        """The contents of a ``.pyc`` for each source in order, empty for one that does not compile.
+
+        Raises ``EngineRefused`` when the container fails or answers nonsense, ``EngineUnavailable`` when the
+        engine is gone.
+        """
+        api = self._engine.client.api
+        job = b"".join(_framed(chunk) for chunk in chunks)
+        container = self._container.result()
+        with engine_errors(self._work.doing):
             api.put_archive(container, "/", _job(job))
-        run_to_end(engine, container, work)
-        with engine_errors(work.doing):
+        run_to_end(self._engine, container, self._work)
+        with engine_errors(self._work.doing):
             stream, _ = api.get_archive(container, f"/{_FOLDER}/output", chunk_size=1 << 20)
             output = _only_file(stream)
-    return _results(output)
+        return _results(output)
 
 
 def compiling(base: BaseImage) -> Work:

@@ -1,34 +1,44 @@
-"""The dependency layer: the pieces of a lock's wheels and their bytecode, one after the other.
+"""The dependency layers: one for each large wheel, one for all small ones, one for the bytecode of them all.
 
-The layer is a list of files, not a file: its tar exists only as a stream, so 300 MB of libraries lie in the cache
-once however many plugins use them. Its digest is kept under a key of (lock, root, the base's distribution,
+Large wheels seldom change, and plugins share them: a change among the small ones sends a fifth of the bytes, and
+an engine takes the wheels while their bytecode is still being compiled. What the platform itself brings lies
+lowest, since engines know a layer by all that is below it.
+
+A layer is a list of files, not a file: its tar exists only as a stream, so 300 MB of libraries lie in the cache
+once however many plugins use them. The digests are kept under a key of (lock, root, the base's distribution,
 versions of installer and layout). The base's id is not in the key: it changes with our runtime, and nothing in the
-layer depends on that. The distribution is, since its interpreter made the bytecode.
+layers depends on that. The distribution is, since its interpreter made the bytecode.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from images.base.model import BaseImage
 from images.bytecode import Bytecode
 from images.collisions import collisions, left_out, refuse_stand_ins
+from images.compile_container import Compiler
 from images.files import Cache, touch
-from images.fragments import Fragments
+from images.fragments import Fragment, opening
 from images.image_config import Layer, layer_of
-from images.layout import LAYOUT_VERSION
+from images.layout import LAYOUT_VERSION, PLATFORM_NAMES
 from images.overlaps import joined
 from images.pylock import Lock
-from images.store import Progress, WheelStore
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_json
-from toolchain.core.tarball import END, FileChanged, FilePart, Part, directory_header, parents
+from toolchain.core.tarball import END, FileChanged, FilePart, Part, total_size
 
-_INSTALLER: Final = 2
+_INSTALLER: Final = 3
+# A layer more costs an engine 40 ms once, and 7 ms for each MB that it takes again (measured).
+_LARGE: Final = 16 << 20
+# Engines stack 125 layers at most.
+_MOST_LARGE: Final = 48
 
 
 class Wanted(Protocol):
@@ -42,109 +52,135 @@ class Wanted(Protocol):
     def role(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class Unpacked:
+    """One installation unpacked: its pieces, and all its ``layers`` but that of the bytecode, lowest first.
+
+    The pieces are in the order of the layers: of a file that several bring the last one's is kept.
+    """
+
+    wanted: Wanted
+    fragments: tuple[Fragment, ...]
+    layers: tuple[Layer, ...]
+
+
+def is_large(fragment: Fragment) -> bool:
+    """Whether a piece is a layer of its own, unless there are too many of them."""
+    return fragment.size >= _LARGE
+
+
+def alone(wanted: Wanted, fragment: Fragment) -> Layer:
+    """The layer that holds nothing but a piece of ``wanted``."""
+    parts: tuple[Part, ...] = (opening(fragment.root), FilePart(fragment.tar, fragment.size), END)
+    role = f"{wanted.role}: {fragment.wheel.name} {fragment.wheel.version}"
+    return Layer(role, fragment.diff_id, total_size(parts), parts)
+
+
+def arranged(wanted: Wanted, fragments: Sequence[Fragment]) -> Unpacked:
+    """The pieces of ``wanted`` as layers.
+
+    Raises ``DependencyFault`` for a wheel that stands in for the platform's packages.
+    """
+    refuse_stand_ins(fragments)
+    largest = sorted(fragments, key=lambda fragment: (-fragment.size, fragment.wheel.name))
+    large = [fragment for fragment in largest[:_MOST_LARGE] if is_large(fragment)]
+    large.sort(key=lambda fragment: fragment.wheel.name not in PLATFORM_NAMES)
+    small = [fragment for fragment in fragments if fragment not in large]
+    layers = [alone(wanted, fragment) for fragment in large]
+    if small:
+        layers.append(_together(wanted.role, wanted.root, [fragment.tar for fragment in small]))
+    return Unpacked(wanted, (*large, *small), tuple(layers))
+
+
+def _together(role: str, root: str, tars: Sequence[Path]) -> Layer:
+    return layer_of(role, (opening(root), *joined(tars), END))
+
+
 class DependencyLayers:
     """Dependency layers for ``base`` in the cache."""
 
     def __init__(self, cache: Cache, base: BaseImage) -> None:
         self._cache = cache
         self._base = base
-        self._store = WheelStore(cache)
-        self._fragments = Fragments(cache)
         self._bytecode = Bytecode(cache)
 
-    def recorded(self, lock: Lock, root: str, role: str) -> Layer | None:
-        """The layer if it was made before, without parts if some were pruned since; under 1 ms."""
-        path = self._record(lock, root)
+    def recorded(self, wanted: Wanted) -> tuple[Layer, ...] | None:
+        """The layers if they were made before, without parts where some were pruned since; under 1 ms."""
+        path = self._record(wanted)
         try:
             content = json.loads(path.read_bytes())
         except (OSError, ValueError):
             return None
         touch(path)
-        parts: tuple[Part, ...] = ()
-        pieces = [FilePart(self._cache.root / name, *place) for name, *place in content["parts"]]
-        files = {piece.path for piece in pieces}
-        if all(file.is_file() for file in files):
-            for file in files:
-                touch(file)
-            parts = (_opening(root), *pieces, END)
-        return Layer(role, content["diff_id"], content["size"], parts)
+        return tuple(self._layer(entry, wanted.root) for entry in content["layers"])
 
-    def remarks(self, lock: Lock, root: str) -> list[str]:
-        """What there is to say of a layer that is on record: files that collide, files that were left out."""
+    def remarks(self, wanted: Wanted) -> list[str]:
+        """What there is to say of layers that are on record: files that collide, files that were left out."""
         with suppress(OSError, ValueError):
-            return [str(line) for line in json.loads(self._record(lock, root).read_bytes())["remarks"]]
+            return [str(line) for line in json.loads(self._record(wanted).read_bytes())["remarks"]]
         return []
 
-    def fetch(self, lock: Lock, progress: Progress | None = None) -> tuple[dict[str, Path], int]:
-        """The lock's wheels in the store by SHA-256, and the bytes that had to come over the network."""
-        fetched = self._store.fetch(lock.wheels, progress)
-        return fetched.paths, fetched.downloaded
+    def compiler(self, engine: ContainerEngine) -> Compiler:
+        """What makes the bytecode; a context, best begun while wheels are still on their way."""
+        return Compiler(engine, self._base.runnable, self._cache)
 
-    def prepare(
-        self,
-        wanted: Sequence[Wanted],
-        wheels: dict[str, Path],
-        engine: ContainerEngine,
-        say: Callable[[str], None],
-    ) -> None:
-        """Unpack and compile the pieces of several layers in one container; ``make`` then finds them.
+    def compile(self, groups: Sequence[Unpacked], compiler: Compiler) -> list[list[Path]]:
+        """The bytecode of several installations, for each of their pieces.
 
-        Raises ``DependencyFault`` for a refused wheel and for one that stands in for the platform's packages.
+        Raises ``EngineRefused`` when the container fails, ``EngineUnavailable`` when the engine is gone.
         """
-        say(f"unpacking {sum(len(entry.lock.wheels) for entry in wanted)} wheels")
-        pieces = [self._fragments.unpack(wheels, entry.lock.wheels, entry.root) for entry in wanted]
-        for group in pieces:
-            refuse_stand_ins(group)
-        say("compiling bytecode")
-        self._bytecode.compile([fragment for group in pieces for fragment in group], engine, self._base)
+        compiled = iter(
+            self._bytecode.compile([one for group in groups for one in group.fragments], compiler, self._base)
+        )
+        return [list(islice(compiled, len(group.fragments))) for group in groups]
 
-    def make(
-        self,
-        wanted: Wanted,
-        wheels: dict[str, Path],
-        engine: ContainerEngine,
-        say: Callable[[str], None],
-    ) -> Layer:
-        """Unpack, compile and join. Raises ``DependencyFault`` for a refused wheel, and the engine's errors."""
-        say(f"unpacking {len(wanted.lock.wheels)} wheels")
-        fragments = self._fragments.unpack(wheels, wanted.lock.wheels, wanted.root)
-        say("compiling bytecode")
-        compiled = self._bytecode.compile(fragments, engine, self._base)
-        files = [file for fragment, code in zip(fragments, compiled, strict=True) for file in (fragment.tar, code)]
-        say("hashing")
-        pieces = joined(files)
-        layer = layer_of(wanted.role, (_opening(wanted.root), *pieces, END))
+    def make(self, unpacked: Unpacked, compiled: Sequence[Path]) -> tuple[Layer, ...]:
+        """The layers of an installation and of its bytecode, put on record."""
+        wanted, fragments = unpacked.wanted, unpacked.fragments
+        layers = (*unpacked.layers, _together(f"{wanted.role}: bytecode", wanted.root, compiled))
         record = {
-            "diff_id": layer.diff_id,
-            "size": layer.size,
-            "parts": [
-                [str(piece.path.relative_to(self._cache.root)), piece.size, piece.start, piece.partial]
-                for piece in pieces
-            ],
+            "layers": [self._described(layer) for layer in layers],
             "remarks": [*collisions(fragments), *left_out(fragments)],
         }
-        self._cache.write(self._record(wanted.lock, wanted.root), json.dumps(record).encode())
-        return layer
+        self._cache.write(self._record(wanted), json.dumps(record).encode())
+        return layers
 
-    def discard_damaged(self, lock: Lock, layer: Layer, root: str) -> bool:
-        """Remove the layer's pieces when they no longer give its digest; returns whether that was so."""
-        try:
-            intact = layer_of(layer.role, layer.parts).diff_id == layer.diff_id
-        except FileChanged:
-            intact = False
-        if not intact:
-            self._record(lock, root).unlink(missing_ok=True)
+    def discard_damaged(self, wanted: Wanted, layers: Sequence[Layer]) -> bool:
+        """Remove the pieces of ``layers`` that no longer give their digests; returns whether there were any."""
+        damaged = [layer for layer in layers if layer.parts and not _intact(layer)]
+        if damaged:
+            self._record(wanted).unlink(missing_ok=True)
+        for layer in damaged:
             for part in layer.parts:
                 if isinstance(part, FilePart):
                     part.path.unlink(missing_ok=True)
-        return not intact
+        return bool(damaged)
 
-    def _record(self, lock: Lock, root: str) -> Path:
-        made_by = [_INSTALLER, self._base.runnable.source_id, lock.target.python]
-        key = sha256_json(["dependencies", LAYOUT_VERSION, *made_by, lock.digest, root])
+    def _described(self, layer: Layer) -> dict[str, Any]:
+        pieces = [part for part in layer.parts if isinstance(part, FilePart)]
+        parts = [
+            [str(piece.path.relative_to(self._cache.root)), piece.size, piece.start, piece.partial]
+            for piece in pieces
+        ]
+        return {"role": layer.role, "diff_id": layer.diff_id, "size": layer.size, "parts": parts}
+
+    def _layer(self, entry: dict[str, Any], root: str) -> Layer:
+        pieces = [FilePart(self._cache.root / name, *place) for name, *place in entry["parts"]]
+        parts: tuple[Part, ...] = ()
+        for path in {piece.path for piece in pieces}:
+            touch(path)
+        if all(piece.path.is_file() for piece in pieces):
+            parts = (opening(root), *pieces, END)
+        return Layer(entry["role"], entry["diff_id"], entry["size"], parts)
+
+    def _record(self, wanted: Wanted) -> Path:
+        made_by = [_INSTALLER, self._base.runnable.source_id, wanted.lock.target.python]
+        key = sha256_json(["dependencies", LAYOUT_VERSION, *made_by, wanted.lock.digest, wanted.root, wanted.role])
         return self._cache.root / "layers" / f"{key}.json"
 
 
-def _opening(root: str) -> bytes:
-    folder = root.lstrip("/")
-    return b"".join(directory_header(name) for name in (*parents(folder), folder))
+def _intact(layer: Layer) -> bool:
+    try:
+        return layer_of(layer.role, layer.parts).diff_id == layer.diff_id
+    except FileChanged:
+        return False

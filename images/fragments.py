@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from images.files import Cache, touch
 from images.layout import LAYOUT_VERSION
@@ -20,10 +19,8 @@ from images.wheel import Wheel, WheelFile, open_wheel
 from toolchain.core.digests import sha256_file, sha256_json
 from toolchain.core.errors import DownloadCorrupt
 from toolchain.core.image_layout import PYTHON
-from toolchain.core.tarball import directory_header, file_entry, file_header, padding, parents
+from toolchain.core.tarball import END, directory_header, file_entry, file_header, padding, parents
 
-# Inflating and hashing release the interpreter's lock; more threads than cores gain nothing.
-_WORKERS: Final = 4
 # Test suites are never imported by a user of the package, and are 60% of the source of pandas. Of pygments' 500
 # lexers, which pytest brings, hardly one is: compiling them all took 0.6 s.
 _UNCOMPILED: Final = frozenset({"tests", "test", "lexers"})
@@ -42,17 +39,29 @@ class Source:
 
 @dataclass(frozen=True)
 class Fragment:
-    """The unpacked files of one wheel as tar entries, without directories above the installation root.
+    """The unpacked files of one wheel as tar entries, without directories above the installation ``root``.
 
-    ``left_out`` are files of the wheel that are not installed because they would run code by themselves.
+    ``diff_id`` is that of a layer which holds these entries alone, after ``opening(root)``; ``size`` counts the
+    bytes of ``tar``. ``left_out`` are files of the wheel that are not installed because they would run code by
+    themselves. ``made`` says that it was not in the cache before.
     """
 
     wheel: LockedWheel
     key: str
+    root: str
     tar: Path
+    size: int
+    diff_id: str
     sources: tuple[Source, ...]
     digests: dict[str, str]
     left_out: tuple[str, ...] = ()
+    made: bool = field(default=False, compare=False)
+
+
+def opening(root: str) -> bytes:
+    """The headers that a layer begins with: those of the installation root and of the folders above it."""
+    folder = root.lstrip("/")
+    return b"".join(directory_header(name) for name in (*parents(folder), folder))
 
 
 class Fragments:
@@ -61,29 +70,26 @@ class Fragments:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
-    def unpack(self, wheels: dict[str, Path], locked: tuple[LockedWheel, ...], root: str) -> list[Fragment]:
-        """A piece for each of ``locked``, installed under ``root`` (absolute in the image), in the same order.
+    def unpack(self, path: Path, wheel: LockedWheel, root: str) -> Fragment:
+        """The piece of ``wheel``, which lies at ``path``, installed under ``root`` (absolute in the image).
 
-        Raises ``DependencyFault`` for a wheel that is refused.
+        Raises ``DependencyFault`` for a wheel that is refused, ``DownloadCorrupt`` for one that a disk damaged.
         """
-        with ThreadPoolExecutor(_WORKERS, "unpack") as pool:
-            # The longest first: a layer of ten wheels waits for one of them anyway.
-            order = sorted(locked, key=lambda wheel: -wheel.size)
-            tasks = {wheel.name: pool.submit(self._obtain, wheels[wheel.sha256], wheel, root) for wheel in order}
-            return [tasks[wheel.name].result() for wheel in locked]
-
-    def _obtain(self, path: Path, wheel: LockedWheel, root: str) -> Fragment:
         key = sha256_json(["fragment", LAYOUT_VERSION, wheel.sha256, root])
         tar = self._cache.root / "fragments" / key[:2] / f"{key}.tar"
         table = tar.with_suffix(".json")
+        made = False
         if not (tar.is_file() and table.is_file()):
             with self._cache.lock(key):
                 if not (tar.is_file() and table.is_file()):
-                    self._write(path, wheel, root.lstrip("/"), tar, table)
+                    self._write(path, wheel, root, tar, table)
+                    made = True
         touch(tar)
         content = json.loads(table.read_bytes())
         sources = tuple(Source(*entry) for entry in content["sources"])
-        return Fragment(wheel, key, tar, sources, content["files"], tuple(content["left_out"]))
+        files, left_out = content["files"], tuple(content["left_out"])
+        place = (root, tar, content["size"], content["diff_id"])
+        return Fragment(wheel, key, *place, sources, files, left_out, made)
 
     def _write(self, path: Path, wheel: LockedWheel, root: str, tar: Path, table: Path) -> None:
         # Checked again at the only moment of use: a disk may lose what a killed machine had not yet written.
@@ -93,20 +99,21 @@ class Fragments:
                 f"{wheel.filename} in the store is damaged", where=str(path), remedy="run the same command again"
             )
         with open_wheel(path, wheel.filename) as opened, self._cache.replacing(tar) as stream:
-            sources, digests = _Writer(stream, root).write(opened)
-            content = {"sources": sources, "files": digests, "left_out": opened.left_out}
+            content = {**_Writer(stream, root).write(opened), "left_out": opened.left_out}
         self._cache.write(table, json.dumps(content).encode())
 
 
 class _Writer:
     def __init__(self, stream: BinaryIO, root: str) -> None:
         self._stream = stream
-        self._root = root
-        self._folders = {root, *parents(root)}
+        self._root = root.lstrip("/")
+        self._folders = {self._root, *parents(self._root)}
         self._position = 0
+        self._layer = hashlib.sha256(opening(root))
         self._sources: list[tuple[str, int, int]] = []
 
-    def write(self, wheel: Wheel) -> tuple[list[tuple[str, int, int]], dict[str, str]]:
+    def write(self, wheel: Wheel) -> dict[str, Any]:
+        """Write all files; returns what the piece's table says of them."""
         digests = {}
         for file in wheel.files:
             name = f"{self._root}/{file.path}"
@@ -115,7 +122,9 @@ class _Writer:
                     self._folders.add(folder)
                     self._put(directory_header(folder))
             digests[file.path] = self._put_file(wheel, file, name)
-        return self._sources, digests
+        self._layer.update(END)
+        diff_id = f"sha256:{self._layer.hexdigest()}"
+        return {"sources": self._sources, "files": digests, "size": self._position, "diff_id": diff_id}
 
     def _put_file(self, wheel: Wheel, file: WheelFile, name: str) -> str:
         size = file.entry.file_size
@@ -136,6 +145,7 @@ class _Writer:
 
     def _put(self, data: bytes) -> None:
         self._stream.write(data)
+        self._layer.update(data)
         self._position += len(data)
 
 

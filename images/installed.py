@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from images.base import BaseImage
 from images.build_phases import Phases
 from images.cache import prune
 from images.collisions import note
-from images.dependencies import DependencyLayers
+from images.compile_container import Compiler
+from images.dependencies import DependencyLayers, Unpacked, alone, arranged, is_large
 from images.files import Cache
+from images.fragments import Fragment
+from images.gathering import Gathering, Ready
 from images.image_config import Layer
+from images.preload import Preload
 from images.pylock import Lock
 from toolchain.core.containers.model import ContainerEngine
 
@@ -25,20 +29,31 @@ class Installation:
     role: str
 
 
+@dataclass(frozen=True)
+class Installed:
+    """Layers in their order, and the diff ids that the engine is believed to hold, the base's among them."""
+
+    layers: tuple[Layer, ...]
+    held: frozenset[str]
+
+
 class Installer:
     """Turns installations into layers, through the cache."""
 
-    def __init__(self, cache: Cache, engine: ContainerEngine, base: BaseImage, phases: Phases) -> None:
+    def __init__(
+        self, cache: Cache, engine: ContainerEngine, base: BaseImage, phases: Phases, preload: Preload
+    ) -> None:
         self._cache = cache
         self._layers = DependencyLayers(cache, base)
         self._engine = engine
         self._phases = phases
+        self._preload = preload
 
-    def install(self, wanted: tuple[Installation, ...]) -> tuple[Layer, ...]:
-        """A layer for each of ``wanted``. One on record is named by it, also when its pieces were pruned since."""
-        known = [self._layers.recorded(entry.lock, entry.root, entry.role) for entry in wanted]
-        layers = [layer for layer in known if layer is not None]
-        if len(layers) < len(wanted):
+    def install(self, wanted: tuple[Installation, ...]) -> Installed:
+        """The layers of ``wanted``. Those on record are named by it, also when their pieces were pruned since."""
+        known = [self._layers.recorded(entry) for entry in wanted]
+        layers = tuple(layer for group in known for layer in group or ())
+        if any(group is None for group in known):
             return self._made(wanted)
         for name in ("fetch", "dependencies"):
             with self._phases.run(name) as phase:
@@ -46,34 +61,56 @@ class Installer:
                 if name == "dependencies":
                     phase.bytes = sum(layer.size for layer in layers)
                     phase.note = self._note(wanted)
-        return tuple(layers)
+        # Any plugin's image may have brought them; believing so saves asking.
+        return Installed(layers, self._preload.held() | {layer.diff_id for layer in layers})
 
-    def repair(self, wanted: tuple[Installation, ...], layers: tuple[Layer, ...]) -> tuple[Layer, ...] | None:
+    def repair(self, wanted: tuple[Installation, ...], layers: tuple[Layer, ...]) -> Installed | None:
         """New layers if pieces of ``layers`` are missing or damaged, ``None`` if all are as they should be."""
-        pairs = list(zip(wanted, layers, strict=True))
         missing = any(not layer.parts for layer in layers)
-        damaged = [
-            self._layers.discard_damaged(entry.lock, layer, entry.root) for entry, layer in pairs if layer.parts
-        ]
+        damaged = [self._layers.discard_damaged(entry, self._layers.recorded(entry) or ()) for entry in wanted]
         return self._made(wanted) if missing or any(damaged) else None
 
     def _note(self, wanted: tuple[Installation, ...]) -> str:
-        return note([line for entry in wanted for line in self._layers.remarks(entry.lock, entry.root)])
+        return note([line for entry in wanted for line in self._layers.remarks(entry)])
 
-    def _made(self, wanted: tuple[Installation, ...]) -> tuple[Layer, ...]:
-        wheels: dict[str, Path] = {}
-        with self._phases.run("fetch") as phase:
-            for entry in wanted:
-                paths, downloaded = self._layers.fetch(
-                    entry.lock, lambda done: phase.advance(f"{done / 1e6:.1f} MB")
-                )
-                wheels.update(paths)
-                phase.bytes += downloaded
-            phase.cached = phase.bytes == 0
-        with self._phases.run("dependencies") as phase:
-            self._layers.prepare(wanted, wheels, self._engine, phase.advance)
-            layers = [self._layers.make(entry, wheels, self._engine, phase.advance) for entry in wanted]
-            phase.bytes = sum(layer.size for layer in layers)
-            phase.note = self._note(wanted)
+    def _made(self, wanted: tuple[Installation, ...]) -> Installed:
+        with Gathering(self._cache) as gathering, self._layers.compiler(self._engine) as compiler:
+            with self._phases.run("fetch") as phase:
+                for entry in wanted:
+                    phase.bytes += gathering.fetch(
+                        entry.lock,
+                        entry.root,
+                        self._offering(entry) if entry is wanted[0] else None,
+                        lambda done: phase.advance(f"{done / 1e6:.1f} MB"),
+                    )
+                phase.cached = phase.bytes == 0
+            with self._phases.run("dependencies") as phase:
+                phase.advance(f"unpacking {sum(len(entry.lock.wheels) for entry in wanted)} wheels")
+                groups = [arranged(entry, gathering.unpacked(entry.lock, entry.root)) for entry in wanted]
+                installed = self._assembled(groups, compiler, phase.advance)
+                phase.bytes = sum(layer.size for layer in installed.layers)
+                phase.note = self._note(wanted)
         prune(self._cache)
-        return tuple(layers)
+        return installed
+
+    def _assembled(self, groups: Sequence[Unpacked], compiler: Compiler, say: Callable[[str], None]) -> Installed:
+        ahead = groups[0].layers
+        # The last holds the small wheels: no other plugin is likely to have just these.
+        self._preload.offer(ahead[-1])
+        self._preload.complete(ahead)
+        say("compiling bytecode")
+        compiled = self._layers.compile(groups, compiler)
+        say("hashing")
+        made = [self._layers.make(group, codes) for group, codes in zip(groups, compiled, strict=True)]
+        layers = tuple(layer for group in made for layer in group)
+        say("loading")
+        return Installed(layers, self._preload.held())
+
+    def _offering(self, entry: Installation) -> Ready:
+        """The engine may have what is not new in this cache; what is new it takes at once."""
+
+        def ready(fragment: Fragment) -> None:
+            if fragment.made and is_large(fragment):
+                self._preload.offer(alone(entry, fragment))
+
+        return ready

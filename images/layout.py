@@ -11,7 +11,7 @@ from typing import Final
 
 from toolchain.core.image_layout import ROOT
 
-LAYOUT_VERSION: Final = 3
+LAYOUT_VERSION: Final = 4
 
 BASE_FACTS: Final = f"{ROOT}/base.json"
 
@@ -35,11 +35,16 @@ LABEL_SOURCE_ID: Final = LABEL + "base.source-id"
 LABEL_PYTHON: Final = LABEL + "base.python"
 LABEL_GLIBC: Final = LABEL + "base.glibc"
 
+# In a layer such a name means that another file goes: ``.wh.x`` removes ``x``, ``.wh..wh..opq`` all of a folder.
+WHITEOUT: Final = ".wh."
+
 # A wheel that brings one of these would stand in for the platform's own package on ``sys.path``.
 PRIVATE_NAMES: Final = frozenset({"engine", "mixpeek", "sandbox", "shared"})
 PRIVATE_MODULES: Final = frozenset({"engine", "sandbox", "shared"})
 
 # What the guest itself imports: always resolved together with the plugin's own.
 PLATFORM_REQUIREMENTS: Final = ("numpy>=1.26", "pandas>=2.2", "pyarrow>=17", "pydantic>=2.7")
+# Of those, the large ones: every image has them, so they lie lowest.
+PLATFORM_NAMES: Final = frozenset({"numpy", "pandas", "pyarrow"})
 # Ours, so that a plugin cannot choose the program that judges it.
 PYTEST_REQUIREMENTS: Final = ("pytest>=8.2",)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from images.engine_calls import inspect_image, load_archive
-from images.image_archive import docker_archive, oci_archive
+from images.image_archive import Format, docker_archive, oci_archive
 from images.image_config import RUN_KEYS, ImageConfig
 from images.layout import LABEL_IMAGE
 from images.stepwise import Below, build_stepwise
@@ -70,6 +70,11 @@ def place(engine: ContainerEngine, order: Order) -> Placed:
     )
 
 
+def archive_format(engine: ContainerEngine) -> Format:
+    """The kind of archive that ``engine`` takes with layers missing."""
+    return "oci" if engine.kind == "podman" else "docker"
+
+
 def _attempt(engine: ContainerEngine, order: Order, route: Route) -> Placed | None:
     image = order.image
     if route == "build":
@@ -80,7 +85,7 @@ def _attempt(engine: ContainerEngine, order: Order, route: Route) -> Placed | No
         included -= order.held
     elif included.isdisjoint(order.held):
         return None  # it was the same archive as the partial one
-    archive = oci_archive if engine.kind == "podman" else docker_archive
+    archive = {"oci": oci_archive, "docker": docker_archive}[archive_format(engine)]
     load_archive(engine, archive(image, order.tag, included))
     # An engine may have said "loaded" and kept nothing, or kept what had the name before.
     found = inspect_image(engine, order.tag)

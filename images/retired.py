@@ -39,6 +39,11 @@ class Retired:
         """``image`` has no name any more: remove it once nobody can still be about to use it."""
         self._note(self._waiting, image)
 
+    def forget(self, image: str) -> None:
+        """``image`` is gone."""
+        for folder in (self._waiting, self._in_use):
+            (folder / _name(image)).unlink(missing_ok=True)
+
     def settle(self) -> None:
         """Remove what is due; an image that a container uses stays noted."""
         if not self._waiting.is_dir():
@@ -56,8 +61,7 @@ class Retired:
             return
         gone = remove_image(self._engine, f"sha256:{note.name}")
         if gone or now - note.stat().st_mtime > _FORGET_SECONDS:
-            note.unlink(missing_ok=True)
-            handed_out.unlink(missing_ok=True)
+            self.forget(note.name)
 
     def _note(self, folder: Path, image: str) -> None:
         self._cache.folder(str(folder.relative_to(self._cache.root)))

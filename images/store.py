@@ -31,6 +31,7 @@ _CHUNK: Final = 1 << 18
 _SIZE_LIMIT: Final = 8 << 30
 
 Progress = Callable[[int], None]
+Arrived = Callable[[LockedWheel, Path], None]
 
 
 @dataclass(frozen=True)
@@ -51,24 +52,35 @@ class WheelStore:
         """Where the wheel with this digest lies, or would lie."""
         return self._cache.root / "wheels" / sha256[:2] / f"{sha256}.whl"
 
-    def fetch(self, wheels: Iterable[LockedWheel], progress: Progress | None = None) -> Fetched:
+    def fetch(
+        self, wheels: Iterable[LockedWheel], progress: Progress | None = None, arrived: Arrived | None = None
+    ) -> Fetched:
         """Make sure that all ``wheels`` are there; ``progress`` is told the bytes so far.
+
+        ``arrived`` is called with each as soon as it is there, from any thread.
 
         Raises ``DownloadCorrupt`` when bytes differ from the lock, ``NetworkUnavailable`` when the index fails,
         ``StoreUnavailable`` when the disk is full.
         """
-        wheels = list(wheels)
+        # The longest first: otherwise it may start last and end alone.
+        wheels = sorted(wheels, key=lambda wheel: -wheel.size)
+        arrived = arrived or _nobody_waits
         paths = {wheel.sha256: self.path(wheel.sha256) for wheel in wheels}
         missing = [wheel for wheel in wheels if not paths[wheel.sha256].is_file()]
-        for path in paths.values():
-            touch(path)
+        for wheel in wheels:
+            touch(paths[wheel.sha256])
+            if wheel not in missing:
+                arrived(wheel, paths[wheel.sha256])
         if not missing:
             return Fetched(paths, 0)
         counter = _Counter(progress)
-        # The longest first: otherwise it may start last and end alone.
-        missing.sort(key=lambda wheel: -wheel.size)
+
+        def obtain(wheel: LockedWheel) -> None:
+            self._obtain(client, wheel, counter)
+            arrived(wheel, paths[wheel.sha256])
+
         with open_client() as client, ThreadPoolExecutor(_CONNECTIONS, "fetch") as pool:
-            tasks = [pool.submit(self._obtain, client, wheel, counter) for wheel in missing]
+            tasks = [pool.submit(obtain, wheel) for wheel in missing]
             try:
                 for task in tasks:
                     task.result()
@@ -94,6 +106,10 @@ class WheelStore:
                 _Download(client, wheel, stream, counter).run()
                 stream.flush()
                 part.replace(path)
+
+
+def _nobody_waits(_wheel: LockedWheel, _path: Path) -> None:
+    pass
 
 
 class _Stopped(Exception):

@@ -6,16 +6,15 @@ import base64
 import csv
 import hashlib
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from images.layout import PRIVATE_MODULES
+from images.inflating import DAMAGE, METHODS, unpacked
+from images.layout import PRIVATE_MODULES, WHITEOUT
 from toolchain.core.errors import DependencyFault
 
 # The largest wheels on the index hold about 20,000 files; CUDA libraries unpack to 1.2 GB at a ratio of 2 to 3.
@@ -25,9 +24,7 @@ _RATIO_LIMIT: Final = 100
 _RATIO_FREE: Final = 64 << 20  # tables of zeros compress well: a ratio alone condemns nothing small
 _NAME_LIMIT: Final = 1024
 _RECORD_LIMIT: Final = 32 << 20  # 320 bytes for each of the largest count of files
-_CHUNK: Final = 1 << 20
 _DESCRIPTIONS: Final = (".dist-info", ".egg-info")
-_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNRECORDED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
@@ -64,14 +61,13 @@ class Wheel:
         """
         digest, size = hashlib.sha256(), 0
         try:
-            with self._archive.open(file.entry) as stream:
-                while chunk := stream.read(_CHUNK):
-                    size += len(chunk)
-                    if size > file.entry.file_size:
-                        break
-                    digest.update(chunk)
-                    yield chunk
-        except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, ValueError, EOFError) as reason:
+            for chunk in unpacked(self._archive, file.entry):
+                size += len(chunk)
+                if size > file.entry.file_size:
+                    break
+                digest.update(chunk)
+                yield chunk
+        except DAMAGE as reason:
             raise self._refusal(f"{file.path} is damaged: {reason}") from reason
         if size != file.entry.file_size:
             raise self._refusal(f"{file.path} has another length than its table of contents says")
@@ -106,12 +102,14 @@ class Wheel:
         parts = name.split("/")
         if "\\" in name or "\0" in name or name.startswith("/") or len(name) > _NAME_LIMIT:
             raise self._refusal(f"{name[:80]!r} is not a relative path")
+        if any(part.startswith(WHITEOUT) for part in parts):
+            raise self._refusal(f"{name[:80]!r} would remove another file from an image")
         if any(part in ("", ".", "..") for part in parts) or any(ord(char) < 32 for char in name):
             raise self._refusal(f"{name[:80]!r} leaves the wheel or hides its place")
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
             raise self._refusal(f"{name!r} is a link or a device, not a file")
-        if entry.flag_bits & 0x1 or entry.compress_type not in _METHODS:
+        if entry.flag_bits & 0x1 or entry.compress_type not in METHODS:
             raise self._refusal(f"{name!r} is encrypted or packed in a way that wheels do not use")
 
     def _record(self, entries: list[zipfile.ZipInfo]) -> dict[str, str | None]:

@@ -16,7 +16,6 @@ from images.environment import cache_directory, index_url
 from images.files import Cache
 from images.requirements import RequirementSet, read_requirements
 from images.sbom import bill_of_materials
-from toolchain.check.gpu import wanted_memory
 from toolchain.check.reading import Reading, read_plugin
 from toolchain.core.containers import connect
 from toolchain.core.errors import UsageFault
@@ -81,7 +80,7 @@ def build_plugin(order: BuildOrder, reporter: Reporter) -> BuildOutcome:
     if order.sbom is not None:
         sbom = json.dumps(bill_of_materials(image, Cache(cache_directory())), indent=2) + "\n"
         write_whole(order.sbom, sbom.encode())
-    return BuildOutcome(findings, image, file, changed, wanted_memory(reading.manifest))
+    return BuildOutcome(findings, image, file, changed, reading.manifest.gpu_memory_gb)
 
 
 def kept_lock(tree: PluginTree, accelerator: Accelerator, architecture: str) -> str | None:

@@ -6,12 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from images.base.catalogue import CATALOGUE, Accelerator
-from images.base.dockerfile import make_base
-from images.base.foreign import make_foreign_base
-from images.base.model import BaseImage, from_inspection
+from images.base.model import BaseImage, Wanted, from_inspection
 from images.base.recipe import Recipe, read_recipe
 from images.base.shelf import keep, restore
-from images.base.source import Wanted, obtain_source
 from images.engine_calls import inspect_image, list_images, remove_image
 from images.environment import base_reference, cache_directory
 from images.files import Cache
@@ -100,6 +97,11 @@ class _Work:
         return replace(found, made=True)
 
     def _make(self) -> None:
+        # Once on a machine; every other command does without the 20 ms that these cost.
+        from images.base.dockerfile import make_base
+        from images.base.foreign import make_foreign_base
+        from images.base.source import obtain_source
+
         source = obtain_source(self.engine, self.reporter, self.cache, self.wanted)
         with self.reporter.phase("base") as phase:
             phase.advance(f"building {self.recipe.variant.dockerfile}")

@@ -19,8 +19,23 @@ from images.layout import (
 from images.target import Target
 
 Origin = Literal["pulled", "packages"]
+DEFAULT_REFERENCE = "python:3.11-slim-bookworm"
 LABEL_SIZES = LABEL + "base.layer-sizes"
 _NEEDED = frozenset({LABEL_SOURCE, LABEL_SOURCE_ID, LABEL_RECIPE, LABEL_PYTHON, LABEL_GLIBC})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The distribution to obtain: ``reference`` as the user wrote it, or ``None`` for the default."""
+
+    reference: str | None
+    architecture: str
+    refresh: bool = False
+
+    @property
+    def name(self) -> str:
+        """The reference to ask for."""
+        return self.reference or DEFAULT_REFERENCE
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from images.base.model import Origin
+from images.base.model import Origin, Wanted
 from images.base.packages import PACKAGES, SUITE, make_rootfs
 from images.engine_calls import inspect_image, pull_image
 from images.files import Cache
@@ -17,25 +17,10 @@ from toolchain.core.digests import sha256_json
 from toolchain.core.errors import EngineRefused, ImageUnavailable, RegistryUnreachable
 from toolchain.core.reporter import Phase, Reporter
 
-DEFAULT_REFERENCE: Final = "python:3.11-slim-bookworm"
 # An engine that cannot resolve the registry says so in 60 ms; one behind a silent firewall says nothing.
 _SILENCE_SECONDS: Final = 30.0
 # For so long a registry that did not answer is not asked again, unless a refresh is wanted.
 _MEMORY_SECONDS: Final = 86400.0
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The distribution to obtain: ``reference`` as the user wrote it, or ``None`` for the default."""
-
-    reference: str | None
-    architecture: str
-    refresh: bool = False
-
-    @property
-    def name(self) -> str:
-        """The reference to ask for."""
-        return self.reference or DEFAULT_REFERENCE
 
 
 @dataclass(frozen=True)

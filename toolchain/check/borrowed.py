@@ -11,17 +11,15 @@ from collections.abc import Iterable
 from importlib import metadata
 
 from images.layout import PRIVATE_NAMES
+from toolchain.check.module import Module
 
 
-def imported_names(modules: Iterable[ast.Module]) -> frozenset[str]:
+def imported_names(modules: Iterable[Module]) -> frozenset[str]:
     """The first parts of all names that the modules import absolutely, the standard library's left out."""
     found: set[str] = set()
     for module in modules:
-        for node in ast.walk(module):
-            if isinstance(node, ast.Import):
-                found.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                found.add(node.module)
+        found.update(alias.name for node in module.nodes(ast.Import) for alias in node.names)
+        found.update(node.module for node in module.nodes(ast.ImportFrom) if node.level == 0 and node.module)
     return frozenset(name.partition(".")[0] for name in found) - sys.stdlib_module_names - PRIVATE_NAMES
 
 

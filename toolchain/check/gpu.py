@@ -16,7 +16,6 @@ from toolchain.core.containers import ContainerEngine
 from toolchain.core.errors import ImageUnavailable, MixpeekError, PluginFault
 from toolchain.core.findings import Finding, Severity, ordered
 from toolchain.core.reporter import Reporter
-from toolchain.plugin.manifest import Manifest
 
 # "nvidia-cuda-nvrtc" brings libnvrtc, "nvidia-cublas" libcublas.
 _COMPONENT = re.compile(r"nvidia-(?:cuda-)?([a-z]+)")
@@ -77,18 +76,6 @@ def require_gpu(engine: ContainerEngine, image: str, policy: Policy, reporter: R
         worst = check.findings[0]
         kind = PluginFault if check.verdict is Verdict.IMAGE_WRONG else GpuUnavailable
         raise kind(worst.message, where=f"image {image[:19]}", remedy=worst.remedy)
-
-
-def wanted_memory(manifest: Manifest) -> float | None:
-    """``compute_profile.gpu_memory_gb`` as the manifest has it; ``None`` when absent or no literal number."""
-    values = manifest.values
-    metadata = values.get("metadata")
-    for place in (values, metadata if isinstance(metadata, dict) else {}):
-        profile = place.get("compute_profile")
-        wanted = profile.get("gpu_memory_gb") if isinstance(profile, dict) else None
-        if isinstance(wanted, (int, float)) and not isinstance(wanted, bool) and wanted > 0:
-            return float(wanted)
-    return None
 
 
 def judge(run: GpuRun, needs: CudaNeeds | None) -> GpuCheck:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from toolchain.check.module import Module
 from toolchain.core.findings import Finding, Severity, error
 from toolchain.plugin.manifest import Manifest
 from toolchain.plugin.names import VERSION_PATTERN, normalize_version, validate_name
@@ -23,7 +24,7 @@ class Mention:
     line: int | None
 
 
-def check_identity(manifest: Manifest, tree: PluginTree, modules: dict[str, ast.Module]) -> list[Finding]:
+def check_identity(manifest: Manifest, tree: PluginTree, modules: dict[str, Module]) -> list[Finding]:
     """Findings about name and version, and about every place that disagrees with the manifest."""
     findings = [*_check_name(manifest), *_check_version(manifest)]
     for kind, ours in (("name", manifest.name), ("version", manifest.version)):
@@ -63,11 +64,11 @@ def _check_version(manifest: Manifest) -> Iterator[Finding]:
         yield error("schemas.version", message, remedy, file=MANIFEST, line=line)
 
 
-def _mentions(kind: str, tree: PluginTree, modules: dict[str, ast.Module]) -> Iterator[Mention]:
+def _mentions(kind: str, tree: PluginTree, modules: dict[str, Module]) -> Iterator[Mention]:
     """Where else the name or version is written as a literal: PipelineDefinition and pyproject.toml."""
     for file, module in modules.items():
-        for node in ast.walk(module):
-            if isinstance(node, ast.Call) and _called(node) == "PipelineDefinition":
+        for node in module.nodes(ast.Call):
+            if _called(node) == "PipelineDefinition":
                 yield from _literal_argument(node, kind, file)
     if "pyproject.toml" in tree:
         yield from _pyproject(kind, tree)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.check.identity import check_identity
+from toolchain.check.module import Module
 from toolchain.check.structure import check_structure
 from toolchain.check.testing import check_test_files, has_tests
 from toolchain.core.findings import Finding, Severity
@@ -20,7 +20,7 @@ class Reading:
     """The files, their syntax trees, the manifest's literals, and what stands against them."""
 
     tree: PluginTree
-    modules: dict[str, ast.Module]
+    modules: dict[str, Module]
     manifest: Manifest
     structure_findings: tuple[Finding, ...]
     identity_findings: tuple[Finding, ...]
@@ -70,6 +70,6 @@ def read_plugin(folder: Path) -> Reading:
     tree = read_tree(folder)
     findings, modules = check_structure(tree)
     module = modules.get("manifest.py")
-    manifest = read_manifest(module) if module is not None else Manifest()
+    manifest = read_manifest(module.tree) if module is not None else Manifest()
     identity = check_identity(manifest, tree, modules) if module is not None else []
     return Reading(tree, modules, manifest, tuple(findings), tuple(identity), tuple(check_test_files(modules)))

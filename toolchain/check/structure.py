@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import PurePosixPath
 
+from toolchain.check.module import Module
 from toolchain.core.findings import Finding, error
 from toolchain.plugin.manifest import SourceProblem, parse_source
 from toolchain.plugin.tree import PluginTree
@@ -19,12 +20,12 @@ _SOURCE_LIMIT = 512 << 10
 _SOURCES_LIMIT = 2 << 20
 
 
-def check_structure(tree: PluginTree) -> tuple[list[Finding], dict[str, ast.Module]]:
+def check_structure(tree: PluginTree) -> tuple[list[Finding], dict[str, Module]]:
     """The findings, and the syntax trees of the files that parse by name."""
     if tree.oversized:
         return list(tree.findings), {}
     findings = [*tree.findings, *_missing_files(tree)]
-    modules: dict[str, ast.Module] = {}
+    modules: dict[str, Module] = {}
     read = 0
     for file in tree.python_files:
         read += file.size if file.size <= _SOURCE_LIMIT else 0
@@ -45,7 +46,7 @@ def check_structure(tree: PluginTree) -> tuple[list[Finding], dict[str, ast.Modu
                 )
             )
         else:
-            modules[file.name] = parsed
+            modules[file.name] = Module(parsed)
     return [*findings, *_missing_packages(tree, modules)], modules
 
 
@@ -58,7 +59,7 @@ def _missing_files(tree: PluginTree) -> list[Finding]:
     return findings
 
 
-def _missing_packages(tree: PluginTree, modules: dict[str, ast.Module]) -> list[Finding]:
+def _missing_packages(tree: PluginTree, modules: dict[str, Module]) -> list[Finding]:
     """Folders that the plugin imports from by relative import but that are no packages."""
     findings = []
     for folder in sorted(
@@ -71,12 +72,12 @@ def _missing_packages(tree: PluginTree, modules: dict[str, ast.Module]) -> list[
     return findings
 
 
-def _imported_folders(name: str, module: ast.Module) -> set[str]:
+def _imported_folders(name: str, module: Module) -> set[str]:
     """Folders of the plugin, by their path, that the relative imports of one file go through."""
     here = PurePosixPath(name).parent
     folders = set()
-    for node in ast.walk(module):
-        if isinstance(node, ast.ImportFrom) and node.level and node.level - 1 <= len(here.parts):
+    for node in module.nodes(ast.ImportFrom):
+        if node.level and node.level - 1 <= len(here.parts):
             base = here.parts[: len(here.parts) - (node.level - 1)]
             parts = (*base, *(node.module or "").split("."))
             folders |= {"/".join(parts[:end]) for end in range(1, len(parts) + 1)} - {""}

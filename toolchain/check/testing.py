@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
+from toolchain.check.module import Module
 from toolchain.check.untrusted import entries, fields, line_number, message, one_line, texts
 from toolchain.core.findings import Finding, error
 from toolchain.plugin.tree import PluginTree
@@ -33,27 +34,27 @@ def has_tests(tree: PluginTree) -> bool:
     return any(_is_test_file(file.name) for file in tree.python_files)
 
 
-def expected_tests(modules: dict[str, ast.Module]) -> dict[str, int]:
+def expected_tests(modules: dict[str, Module]) -> dict[str, int]:
     """Ids of the tests that stand at the top of the test files, with their lines, read without running them."""
     found = {}
     for name, module in modules.items():
         if _is_test_file(name):
-            found.update({f"{name}::{test}": line for test, line in _tests_in(module)})
+            found.update({f"{name}::{test}": line for test, line in _tests_in(module.tree)})
     return found
 
 
-def check_test_files(modules: dict[str, ast.Module]) -> list[Finding]:
+def check_test_files(modules: dict[str, Module]) -> list[Finding]:
     """Findings about hooks that would run the plugin's tests in pytest's place."""
     remedy = "remove it: call the code in the test itself (asyncio.run for a coroutine), or use fixtures"
     return [
         error("tests.hook", f"{node.name} runs tests in pytest's place", remedy, file=name, line=node.lineno)
         for name, module in modules.items()
-        for node in ast.walk(module)
-        if isinstance(node, ast.FunctionDef) and node.name in _REPLACING_HOOKS
+        for node in module.nodes(ast.FunctionDef)
+        if node.name in _REPLACING_HOOKS
     ]
 
 
-def check_tests(result: dict[str, Any], modules: dict[str, ast.Module]) -> list[Finding]:
+def check_tests(result: dict[str, Any], modules: dict[str, Module]) -> list[Finding]:
     """Findings about the guest's account of a test run."""
     if result.get("available") is not True:
         remedy = "install pytest into that Python, or use --sandbox, which brings its own"
@@ -101,7 +102,7 @@ def _controls(result: dict[str, Any], tests: list[dict[str, Any]]) -> Iterator[F
 
 
 def _unreported(
-    result: dict[str, Any], tests: list[dict[str, Any]], modules: dict[str, ast.Module]
+    result: dict[str, Any], tests: list[dict[str, Any]], modules: dict[str, Module]
 ) -> Iterator[Finding]:
     """Tests that stand in the source, or that pytest found, and that did not run."""
     functions = {_function(test["id"]) for test in tests}

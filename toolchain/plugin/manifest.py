@@ -56,6 +56,15 @@ class Manifest:
         return tuple((item, line) for item, line in found if isinstance(item, str))
 
     @property
+    def gpu_memory_gb(self) -> float | None:
+        """``compute_profile.gpu_memory_gb``; ``None`` when absent or no literal number above 0."""
+        profile = self._metadata("compute_profile")
+        wanted = profile.get("gpu_memory_gb") if isinstance(profile, dict) else None
+        if isinstance(wanted, (int, float)) and not isinstance(wanted, bool) and wanted > 0:
+            return float(wanted)
+        return None
+
+    @property
     def is_flat(self) -> bool:
         """Whether the second dialect is used: no ``metadata``, the name as a module variable."""
         return "metadata" not in self.values and any(name in self.values for name in _FLAT_NAMES)

@@ -23,6 +23,7 @@ from images.base.catalogue import CATALOGUE
 from images.base.recipe import read_recipe
 from images.build import BuildRequest, build
 from images.code import SourceFile
+from images.compile_container import Compiler
 from images.files import Cache
 from images.layout import PYTEST_REQUIREMENTS
 from images.lock import resolve
@@ -144,6 +145,13 @@ def run_inside(engine, image, program, **settings):
         **settings,
     )
     return output.decode().strip()
+
+
+def compiled(engine, base, chunks, cache):
+    """The bytecode of chunks that hold one source each."""
+    with Compiler(engine, base, cache) as compiler:
+        results = compiler.compile(chunks)
+        return [next(results) for _ in chunks]
 
 
 def build_containers(engine):

@@ -5,21 +5,26 @@ import time
 
 import pytest
 
-from images import plugin_lock
+from images import compile_container, plugin_lock, preload, retired
 from images.build import usual_tag
+from images.engine_calls import load_archive
 from images.files import Cache
 from images.routes import RouteMemory
 from toolchain.core.containers import ConnectOptions, connect, stop_private_engine
 from toolchain.core.containers.model import ContainerEngine
-from toolchain.core.errors import DependencyFault, UsageFault
+from toolchain.core.errors import DependencyFault, EngineRefused, UsageFault
 
 from .conftest import left_behind, phases, remove, run_inside
 
 pytestmark = pytest.mark.engine
 
-PROBE = """
+PATHS = """
 import sys
 sys.path[:0] = ["/opt/mixpeek/dependencies", "/opt/mixpeek/pytest"]
+"""
+PROBE = (
+    PATHS
+    + """
 import pandas, pyarrow, pydantic, pytest, os
 for module in (pandas, pyarrow, pydantic, pytest):
     assert os.path.exists(module.__cached__), module
@@ -28,6 +33,7 @@ assert pytest.__file__.startswith("/opt/mixpeek/pytest/")
 assert not os.path.exists("/opt/mixpeek/dependencies/pytest")
 print(pandas.DataFrame({"a": [1, 2]}).a.sum(), open("/opt/mixpeek/plugin/imagestest/manifest.py").read().strip())
 """
+)
 
 
 def test_an_image_runs_its_dependencies_from_bytecode_and_its_code(engine, base, warm, plugin):
@@ -37,7 +43,18 @@ def test_an_image_runs_its_dependencies_from_bytecode_and_its_code(engine, base,
     assert found["Config"]["User"] == "65532:65532"
     assert found["Config"]["Labels"]["com.mixpeek.lock"] == built.lock.digest
     assert found["Config"]["Labels"]["com.mixpeek.base"] == base.id
-    assert [layer.role for layer in built.layers[-3:]] == ["dependencies", "pytest", "code"]
+    roles = [
+        layer.role.partition(" ")[0] if ": bytecode" not in layer.role else layer.role for layer in built.layers
+    ]
+    assert roles == [
+        *["base"] * len(base.config.layers),
+        *["dependencies:"] * 3,
+        "dependencies",
+        "dependencies: bytecode",
+        "pytest",
+        "pytest: bytecode",
+        "code",
+    ]
     assert found["RootFS"]["Layers"] == [layer.diff_id for layer in built.layers]
     assert left_behind(engine) == []
     assert not list((warm.root / "tmp").iterdir())
@@ -142,9 +159,64 @@ def test_a_damaged_piece_is_made_again(engine, base, fresh, plugin):
 
 
 def test_another_dependency_costs_that_dependency(base, warm, plugin):
-    plugin.build(warm)
+    first = plugin.build(warm)
     built = plugin.build(warm, "pluggy")
     assert phases(built)["fetch"].bytes < 1_000_000
+    large = len(base.config.layers) + 3
+    assert built.layers[:large] == first.layers[:large]
+    assert not {layer.diff_id for layer in built.layers[large:]} & {
+        layer.diff_id for layer in first.layers[large:-1]
+    }
+
+
+def test_large_wheels_go_ahead_and_leave_no_image_of_their_own(engine, base, fresh, plugin, monkeypatch):
+    sent = []
+    monkeypatch.setattr(
+        preload, "load_archive", lambda engine, archive: sent.append(load_archive(engine, archive))
+    )
+    built = plugin.build(fresh, "isodate")
+    assert len(sent) == 1
+    assert built.route == "partial"
+    assert run_inside(engine, built.id, f"{PATHS}import isodate, pandas; print('there')") == "there"
+    assert engine.client.api.images(filters={"label": "com.mixpeek.role=preload"}) == []
+    assert not list((fresh.root / "retired").rglob("sha256*"))
+
+
+def test_what_a_killed_build_sent_ahead_is_removed_by_a_later_one(engine, base, warm, plugin, monkeypatch):
+    small = next(layer for layer in plugin.build(warm, "iniconfig").layers if layer.role == "dependencies")
+    killed = preload.Preload(engine, warm, base, None)
+    killed.offer(small)
+    killed.complete((small,))
+    assert small.diff_id in killed.held()
+    assert len(engine.client.api.images(filters={"label": "com.mixpeek.role=preload"})) == 1
+    plugin.build(warm)
+    assert len(engine.client.api.images(filters={"label": "com.mixpeek.role=preload"})) == 1
+    monkeypatch.setattr(retired, "_GRACE_SECONDS", 0.0)
+    plugin.build(warm)
+    assert engine.client.api.images(filters={"label": "com.mixpeek.role=preload"}) == []
+
+
+def test_an_engine_that_refuses_what_is_sent_ahead_gets_it_with_the_image(
+    engine, base, fresh, plugin, monkeypatch
+):
+    def refuse(engine, archive):
+        for _ in archive:
+            pass
+        raise EngineRefused("no room for that", remedy="none")
+
+    monkeypatch.setattr(preload, "load_archive", refuse)
+    monkeypatch.setattr(preload, "place", lambda engine, _order: refuse(engine, ()))
+    built = plugin.build(fresh, "isodate")
+    assert run_inside(engine, built.id, f"{PATHS}import isodate; print('there')") == "there"
+
+
+def test_a_build_that_fails_leaves_nothing_that_it_sent_ahead(engine, base, fresh, plugin, monkeypatch):
+    monkeypatch.setattr(compile_container, "PROGRAM", "raise SystemExit(7)")
+    with pytest.raises(EngineRefused, match="exit 7"):
+        plugin.build(fresh, "isodate")
+    assert engine.client.api.images(filters={"label": "com.mixpeek.role=preload"}) == []
+    assert left_behind(engine) == []
+    assert not list((fresh.root / "tmp").iterdir())
 
 
 def test_what_cannot_be_resolved_leaves_nothing_behind(engine, base, warm, plugin):

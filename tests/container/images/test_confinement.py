@@ -8,11 +8,11 @@ import pytest
 
 from images import build_container
 from images import compile_container as subject
-from images.compile_container import Chunk, compile_chunks
+from images.compile_container import Chunk
 from images.fragments import Source
 from toolchain.core.errors import EngineRefused
 
-from .conftest import build_containers, left_behind
+from .conftest import build_containers, compiled, left_behind
 
 pytestmark = pytest.mark.engine
 
@@ -38,7 +38,7 @@ def chunk(tmp_path, text):
 
 def test_from_inside_there_is_no_network_no_capability_and_no_root(engine, base, warm, tmp_path, monkeypatch):
     monkeypatch.setattr(subject, "PROGRAM", INSPECTED)
-    facts = json.loads(next(compile_chunks(engine, base, [chunk(tmp_path, b"x = 1")], warm)))
+    facts = json.loads(compiled(engine, base, [chunk(tmp_path, b"x = 1")], warm)[0])
     assert facts["user"] == 65532
     assert facts["interfaces"] in ([], ["lo"]) or "eth0" not in facts["interfaces"]
     assert "reached" not in facts["network"]
@@ -58,7 +58,7 @@ def test_from_outside_the_engine_says_the_same(engine, base, warm, tmp_path, mon
     thread = threading.Thread(target=look)
     thread.start()
     with pytest.raises(EngineRefused, match="exit 7"):
-        next(compile_chunks(engine, base, [chunk(tmp_path, b"x = 1")], warm))
+        compiled(engine, base, [chunk(tmp_path, b"x = 1")], warm)
     thread.join()
     host, config = seen[0]["HostConfig"], seen[0]["Config"]
     assert host["NetworkMode"] == "none"
@@ -74,15 +74,10 @@ def test_from_outside_the_engine_says_the_same(engine, base, warm, tmp_path, mon
 def test_compiling_twice_gives_the_same_bytes_and_executes_nothing(engine, base, warm, tmp_path):
     text = b"import os\nos.abort()\nx = {'a', 'b', 'c'} | {'d'}\ndef f(y='z'): return y in {'p', 'q', 'r'}\n"
     sources = [chunk(tmp_path, text)] * 5
-    first = list(compile_all(engine, base, warm, sources))
-    assert first == list(compile_all(engine, base, warm, sources[:5]))
+    first = compiled(engine, base, sources, warm)
+    assert first == compiled(engine, base, sources[:5], warm)
     assert len(set(first)) == 1
     assert len(first[0]) > 100
-
-
-def compile_all(engine, base, cache, chunks):
-    results = compile_chunks(engine, base, chunks, cache)
-    return [next(results) for _ in chunks]
 
 
 def test_a_container_whose_builder_was_killed_is_removed_by_the_next(engine, base, warm, tmp_path):
@@ -91,12 +86,12 @@ def test_a_container_whose_builder_was_killed_is_removed_by_the_next(engine, bas
     left = api.create_container_from_config(config)["Id"]
     warm.folder("locks")
     (warm.root / "locks" / "owner-0123456789abcdef.lock").touch()
-    compile_all(engine, base, warm, [chunk(tmp_path, b"x = 1")])
+    compiled(engine, base, [chunk(tmp_path, b"x = 1")], warm)
     assert left not in [found["Id"] for found in build_containers(engine)]
 
 
 def test_a_container_of_a_living_builder_stays(engine, base, warm, tmp_path):
     with build_container.build_container(engine, subject.compiling(base), warm) as alive:
-        compile_all(engine, base, warm, [chunk(tmp_path, b"x = 1")])
+        compiled(engine, base, [chunk(tmp_path, b"x = 1")], warm)
         assert alive in [found["Id"] for found in build_containers(engine)]
     assert left_behind(engine) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -22,8 +23,11 @@ import pytest
 from images.base import recipe as recipes
 from images.faults import StoreUnavailable
 from images.files import Cache
+from images.fragments import opening
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import DownloadCorrupt, EngineUnavailable, NetworkUnavailable
+from toolchain.core.image_layout import DEPENDENCIES
+from toolchain.core.tarball import END
 
 from .conftest import files_of, left_behind, remove
 
@@ -70,6 +74,10 @@ def check_store(cache):
     for path in files_of(cache, "wheels"):
         if path.suffix == ".whl":
             assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
+    for path in files_of(cache, "fragments"):
+        if path.suffix == ".json":
+            piece = opening(DEPENDENCIES) + path.with_suffix(".tar").read_bytes() + END
+            assert json.loads(path.read_bytes())["diff_id"] == f"sha256:{hashlib.sha256(piece).hexdigest()}"
 
 
 def test_builds_killed_at_any_moment_leave_a_cache_that_works(engine, base, fresh, plugin, worker):
@@ -206,7 +214,7 @@ def test_a_full_disk_is_said_so_and_nothing_half_is_kept(base, small_disk, plugi
     with pytest.raises(StoreUnavailable, match="no space left"):
         plugin.build(cache)
     check_store(cache)
-    assert files_of(cache, "tmp", "fragments", "layers") == []
+    assert files_of(cache, "tmp", "layers") == []
 
 
 def test_an_index_out_of_reach_is_said_so(base, tmp_path, plugin, monkeypatch):

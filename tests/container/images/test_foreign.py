@@ -12,7 +12,8 @@ import pytest
 import images.build
 from images.base import BaseChoice, ensure_base
 from images.base.foreign import make_foreign_base
-from images.base.source import Wanted, obtain_source
+from images.base.model import Wanted
+from images.base.source import obtain_source
 from images.files import Cache
 from images.image_config import layer_of
 from images.lock import resolve
@@ -69,6 +70,14 @@ def layer_of_image(engine, image, position):
         return archive.extractfile(names[position]).read()
 
 
+def dependencies_of(engine, image, **chosen):
+    """The entries of the layers with the small wheels and with the bytecode."""
+    return {
+        **entries(layer_of_image(engine, image, -3), **chosen),
+        **entries(layer_of_image(engine, image, -2), **chosen),
+    }
+
+
 def elf_machine(content):
     assert content[:4] == b"\x7fELF"
     return int.from_bytes(content[18:20], "little")
@@ -118,14 +127,14 @@ def test_a_plugins_image_has_that_architectures_libraries_and_our_bytecode(engin
     assert found["RootFS"]["Layers"] == [layer.diff_id for layer in built.layers]
     assert found["Config"]["Labels"]["com.mixpeek.base"] == foreign.id
     assert all("x86_64" not in wheel.filename for wheel in built.lock.wheels)
-    dependencies = entries(layer_of_image(engine, built.id, -2))
+    dependencies = dependencies_of(engine, built.id)
     libraries = {name: entry[-1] for name, entry in dependencies.items() if name.endswith(".so")}
     assert libraries
     assert {elf_machine(content) for content in libraries.values()} == {ELF_MACHINES[MACHINES[other]]}
     ours = plugin.build(warm)
     assert engine.client.api.inspect_image(ours.id)["Architecture"] == engine.architecture
     assert ours.tag != built.tag
-    native = entries(layer_of_image(engine, ours.id, -2), below="opt/mixpeek/dependencies/iniconfig/")
+    native = dependencies_of(engine, ours.id, below="opt/mixpeek/dependencies/iniconfig/")
     assert any(name.endswith(".pyc") for name in native)
     assert native == {name: dependencies[name] for name in native}
     assert plugin.build(warm, architecture=other).route == "present"

@@ -3,12 +3,12 @@
 import pytest
 
 from images.base import ensure_base
-from images.compile_container import Chunk, compile_chunks
+from images.compile_container import Chunk
 from images.fragments import Source
 from toolchain.core.containers import connect, options_from_environment
 from toolchain.core.reporter import SilentReporter
 
-from .conftest import left_behind, phases, run_inside
+from .conftest import compiled, left_behind, phases, run_inside
 
 pytestmark = pytest.mark.engine
 
@@ -44,6 +44,6 @@ def test_bytecode_is_the_same_from_either_engine(engine, podman, base, warm, tmp
     (tmp_path / "source").write_bytes(text)
     chunk = Chunk(tmp_path / "source", (Source("opt/mixpeek/dependencies/x.py", 0, len(text)),))
     on_podman = ensure_base(podman, SilentReporter(), warm)
-    first = next(compile_chunks(engine, base, [chunk], warm))
-    assert first == next(compile_chunks(podman, on_podman, [chunk], warm))
+    first = compiled(engine, base, [chunk], warm)
+    assert first == compiled(podman, on_podman, [chunk], warm)
     assert left_behind(podman) == []

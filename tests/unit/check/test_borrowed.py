@@ -5,12 +5,13 @@ import ast
 import pytest
 
 from toolchain.check.borrowed import borrowed_imports, imported_names
+from toolchain.check.module import Module
 
 PLATFORM = ("numpy>=1.26", "pandas>=2.2", "pyarrow>=17", "pydantic>=2.7", "pytest>=8.2")
 
 
 def names(source):
-    return imported_names([ast.parse(source)])
+    return imported_names([Module(ast.parse(source))])
 
 
 def test_names_are_what_is_imported_absolutely():

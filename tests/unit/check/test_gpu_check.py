@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import replace
 
 import pytest
@@ -12,10 +11,9 @@ from sandbox.gpu.report import CompilerReport, DriverReport, GpuReport, KernelRu
 from sandbox.gpu.run import GpuRun
 from sandbox.policy import GPU_POLICY
 from toolchain.check import gpu
-from toolchain.check.gpu import GpuCheck, judge, wanted_memory
+from toolchain.check.gpu import GpuCheck, judge
 from toolchain.core.errors import ExitCode, PluginFault
 from toolchain.core.reporter import SilentReporter
-from toolchain.plugin.manifest import read_manifest
 
 NEEDS = CudaNeeds(CudaVersion(12, 9), ("cupy-cuda12x 14.2.0",), (5, 0))
 RIGHT = KernelRun(right=True, error=None)
@@ -134,23 +132,6 @@ def test_a_check_that_died_could_not_tell() -> None:
 
 def test_the_document() -> None:
     assert judged(REPORT).to_json() == {"verdict": "fits", "seconds": 1.0, "findings": []}
-
-
-@pytest.mark.parametrize(
-    ("source", "wanted"),
-    [
-        ('compute_profile = {"gpu_memory_gb": 16}', 16.0),
-        ('metadata = {"compute_profile": {"gpu_memory_gb": 7.5}}', 7.5),
-        ('compute_profile = {"gpu_memory_gb": 0}', None),
-        ('compute_profile = {"gpu_memory_gb": True}', None),
-        ('compute_profile = {"gpu_memory_gb": "16"}', None),
-        ('compute_profile = {"gpu_memory_gb": guess()}', None),
-        ("compute_profile = 16", None),
-        ("", None),
-    ],
-)
-def test_the_memory_that_a_manifest_asks_for(source: str, wanted: float | None) -> None:
-    assert wanted_memory(read_manifest(ast.parse(source))) == wanted
 
 
 def required(monkeypatch: pytest.MonkeyPatch, check: GpuCheck) -> None:

@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from toolchain.check.module import Module
 from toolchain.check.testing import check_test_files, check_tests, expected_tests
 
 SOURCE = """
@@ -36,9 +37,9 @@ def test_text(): pass
 def helper(): pass
 """
 MODULES = {
-    "tests/test_it.py": ast.parse(SOURCE),
-    "pipeline.py": ast.parse(SOURCE),
-    "tests/tool.py": ast.parse(SOURCE),
+    "tests/test_it.py": Module(ast.parse(SOURCE)),
+    "pipeline.py": Module(ast.parse(SOURCE)),
+    "tests/tool.py": Module(ast.parse(SOURCE)),
 }
 IDS = ["tests/test_it.py::test_one", "tests/test_it.py::test_two", "tests/test_it.py::TestGroup::test_three"]
 
@@ -131,5 +132,5 @@ def test_all_tests_of_a_parametrised_one_count_for_it():
 
 @pytest.mark.parametrize("hook", ["pytest_runtest_protocol", "pytest_runtestloop", "pytest_pyfunc_call"])
 def test_a_hook_that_runs_tests_in_pytests_place(hook):
-    (finding,) = check_test_files({"tests/conftest.py": ast.parse(f"\ndef {hook}(item): return True\n")})
+    (finding,) = check_test_files({"tests/conftest.py": Module(ast.parse(f"\ndef {hook}(item): return True\n"))})
     assert (finding.rule, finding.file, finding.line) == ("tests.hook", "tests/conftest.py", 2)

@@ -11,6 +11,7 @@ from images.bytecode import Bytecode
 from images.dependencies import DependencyLayers
 from images.fragments import Fragment
 from images.image_config import ImageConfig
+from images.installed import Installation
 from images.pylock import Lock, LockedWheel
 
 
@@ -24,11 +25,11 @@ def base(target):
 def places(cache, target):
     """Where bytecode and the layer's record lie for a base."""
     wheel = LockedWheel("demo", "1.0", "demo-1.0-py3-none-any.whl", "", "00" * 32, 0)
-    piece = Fragment(wheel, "key", Path("x"), (), {})
-    lock = Lock((wheel,), target, "")
+    piece = Fragment(wheel, "key", "/opt", Path("x"), 0, "", (), {})
+    wanted = Installation(Lock((wheel,), target, ""), "/opt", "dependencies")
 
     def find(base):
-        record = DependencyLayers(cache, base)._record(lock, "/opt")
+        record = DependencyLayers(cache, base)._record(wanted)
         return Bytecode(cache)._path(piece, base), record
 
     return find
@@ -44,7 +45,7 @@ def test_our_runtime_alone_changes_nothing(base, places):
 
 
 def test_a_build_that_finds_its_layer_tells_what_collides_too(cache, base, target):
-    lock, layers = Lock((), target, ""), DependencyLayers(cache, base)
-    assert layers.remarks(lock, "/opt") == []
-    cache.write(layers._record(lock, "/opt"), json.dumps({"remarks": ["x.py comes twice"]}).encode())
-    assert layers.remarks(lock, "/opt") == ["x.py comes twice"]
+    wanted, layers = Installation(Lock((), target, ""), "/opt", "dependencies"), DependencyLayers(cache, base)
+    assert layers.remarks(wanted) == []
+    cache.write(layers._record(wanted), json.dumps({"remarks": ["x.py comes twice"]}).encode())
+    assert layers.remarks(wanted) == ["x.py comes twice"]

@@ -53,6 +53,12 @@ def test_a_name_that_leaves_the_folder_is_refused(files, cache, name):
         code_layer("demo", [SourceFile(name, files[0].path)], cache)
 
 
+@pytest.mark.parametrize("name", [".wh.manifest.py", "processors/.wh..wh..opq", ".wh.x/y.py"])
+def test_a_name_by_which_a_layer_would_remove_files_is_refused(files, cache, name):
+    with pytest.raises(PluginFault, match="would remove another file"):
+        code_layer("demo", [SourceFile(name, files[0].path)], cache)
+
+
 def test_links_and_missing_files_are_refused(files, cache, tmp_path):
     (tmp_path / "link").symlink_to(files[0].path)
     for path in (tmp_path / "link", tmp_path / "absent", tmp_path):

@@ -12,7 +12,7 @@ from toolchain.core.errors import DependencyFault
 
 def fragment(name, files):
     wheel = LockedWheel(name, "1.0", f"{name}-1.0-py3-none-any.whl", "", "", 0)
-    return Fragment(wheel, name, Path(name), (), files)
+    return Fragment(wheel, name, "/opt", Path(name), 0, "", (), files)
 
 
 def test_what_differs_is_named_with_both_packages():

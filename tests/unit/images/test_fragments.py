@@ -19,8 +19,7 @@ ROOT = "/opt/mixpeek/dependencies"
 
 
 def unpack(cache, path, entry):
-    (fragment,) = Fragments(cache).unpack({entry.sha256: path}, (entry,), ROOT)
-    return fragment
+    return Fragments(cache).unpack(path, entry, ROOT)
 
 
 def members(fragment):

@@ -4,7 +4,9 @@ import io
 import json
 import tarfile
 
-from images.image_archive import docker_archive, oci_archive
+import pytest
+
+from images.image_archive import docker_archive, growing_archive, oci_archive
 from images.image_config import ImageConfig, Layer, layer_of
 from toolchain.core.digests import sha256_bytes
 from toolchain.core.tarball import END, file_entry
@@ -61,6 +63,20 @@ def test_an_oci_archive_holds_only_the_layers_named():
     assert [layer["size"] for layer in manifest["layers"]] == [100, ABOVE.size]
     assert "blobs/sha256/" + BELOW.diff_id[7:] not in found
     assert "blobs/sha256/" + ABOVE.diff_id[7:] in found
+
+
+@pytest.mark.parametrize("form", ["docker", "oci"])
+def test_an_archive_can_be_sent_before_its_image_is_known(form):
+    known = []
+
+    def layers():
+        yield ABOVE
+        known.append(image())
+
+    archive = growing_archive(form, layers(), lambda: known[0], "x:1")
+    assert read(archive) == read(
+        (docker_archive if form == "docker" else oci_archive)(image(), "x:1", {ABOVE.diff_id})
+    )
 
 
 def test_a_layer_that_occurs_twice_is_sent_once():

@@ -4,7 +4,7 @@ import pytest
 
 from images import engine_calls
 from images.base import source as subject
-from images.base.source import Wanted
+from images.base.model import Wanted
 from toolchain.core.containers.faults import engine_refusal
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineDiskFull, EngineRefused, RegistryUnreachable

@@ -58,6 +58,11 @@ def test_a_name_that_goes_elsewhere_is_refused(make_wheel, name):
     refuse(make_wheel(entries=[(entry(name), b"x")]), "not a relative path|leaves the wheel")
 
 
+@pytest.mark.parametrize("name", [".wh.numpy", "demo/.wh..wh..opq", ".wh.d/x.py"])
+def test_a_name_by_which_a_layer_would_remove_files_is_refused(make_wheel, name):
+    refuse(make_wheel(entries=[(entry(name), b"x")]), "would remove another file")
+
+
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFDIR])
 def test_what_is_no_file_is_refused(make_wheel, kind):
     refuse(make_wheel(entries=[(entry("demo/link", kind=kind), b"/etc/passwd")]), "link or a device")

@@ -111,3 +111,20 @@ def test_any_bytes_are_a_module_or_a_problem(data):
     parsed = parse_source(data, "manifest.py")
     if isinstance(parsed, ast.Module):
         read_manifest(parsed)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ('compute_profile = {"gpu_memory_gb": 16}', 16.0),
+        ('metadata = {"compute_profile": {"gpu_memory_gb": 7.5}}', 7.5),
+        ('compute_profile = {"gpu_memory_gb": 0}', None),
+        ('compute_profile = {"gpu_memory_gb": True}', None),
+        ('compute_profile = {"gpu_memory_gb": "16"}', None),
+        ('compute_profile = {"gpu_memory_gb": guess()}', None),
+        ("compute_profile = 16", None),
+        ("", None),
+    ],
+)
+def test_the_memory_that_a_manifest_asks_for(source: str, wanted: float | None) -> None:
+    assert read_manifest(ast.parse(source)).gpu_memory_gb == wanted
