@@ -16,6 +16,7 @@ from typing import Any, Final
 from images import plugin_lock
 from images.base import BaseChoice, BaseImage, ensure_base
 from images.base.catalogue import Accelerator
+from images.build_container import any_abandoned, remove_abandoned
 from images.build_phases import PhaseResult, Phases
 from images.code import SourceFile, code_layer, file_changed
 from images.cuda import CudaNeeds, cuda_labels, cuda_needs, summary
@@ -164,6 +165,8 @@ class _Build:
         )
 
     def run(self) -> BuiltImage:
+        if any_abandoned(self._cache):
+            remove_abandoned(self._engine, self._cache)
         previous = inspect_image(self._engine, self._tag)
         choice = BaseChoice(self._request.accelerator, self._architecture)
         base = ensure_base(self._engine, self._reporter, self._cache, choice)

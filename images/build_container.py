@@ -45,7 +45,7 @@ def build_container(engine: ContainerEngine, work: Work, cache: Cache) -> Iterat
     While we live its owner's lock is held: by a lock that nobody holds a container is found when its maker died.
     """
     api = engine.client.api
-    _remove_abandoned(engine, cache)
+    remove_abandoned(engine, cache)
     owner = f"owner-{secrets.token_hex(8)}"
     with cache.lock(owner):
         with engine_errors(work.doing):
@@ -108,8 +108,13 @@ def _remove(engine: ContainerEngine, container: str, owner: str, cache: Cache) -
         cache.forget_lock(owner)
 
 
-def _remove_abandoned(engine: ContainerEngine, cache: Cache) -> None:
-    """Remove what killed builds left behind."""
+def any_abandoned(cache: Cache) -> bool:
+    """Whether builds over this cache made containers that they did not remove, or not yet; 20 us."""
+    return any((cache.root / "locks").glob("owner-*"))
+
+
+def remove_abandoned(engine: ContainerEngine, cache: Cache) -> None:
+    """Remove what builds left behind that were killed or lost their engine."""
     api = engine.client.api
     with engine_errors("list containers"):
         found = api.containers(all=True, filters={"label": f"{LABEL_ROLE}=build"})

@@ -79,6 +79,8 @@ class Compiler:
         with engine_errors(self._work.doing):
             stream, _ = api.get_archive(container, f"/{_FOLDER}/output", chunk_size=1 << 20)
             output = _only_file(stream)
+        # Beside what follows, and before it: should the engine die then, nothing of ours is left in it.
+        self._pool.submit(self._end.close)
         return _results(output)
 
 
