@@ -92,8 +92,10 @@ def test_what_a_reviewer_stopped_is_told_as_that(server, somebody, tmp_path, cap
     code, told = run("deploy", plugin)
     assert (code, "a reviewer has quarantined this release: it calls home" in told) == (1, True)
     assert "is there already" not in told
+    assert "plugin deploy" not in told
     code, told = run("status", plugin, "--wait")
     assert (code, "not deployed: a reviewer has quarantined" in told) == (1, True)
+    assert ("plugin deploy" in told, "raise the version and publish again" in told) == (False, True)
     code, told = run("show", plugin)
     assert (code, "review         quarantined" in told, "it calls home" in told) == (0, True, True)
     code, told = run("list", "--source", "custom")

@@ -1,8 +1,9 @@
-"""``mixpeek plugin list`` and ``show`` against a server on this machine: the words for how a plugin stands."""
+"""``mixpeek plugin list``, ``show`` and ``delete`` against a server on this machine: what they say."""
 
 from __future__ import annotations
 
 import json
+from io import StringIO
 
 import pytest
 
@@ -51,3 +52,18 @@ def test_a_program_reads_the_servers_own_state(server, capsys):
     assert run(["plugin", "list", "--source", "custom", "--json"]) == 0
     (plugin,) = json.loads(capsys.readouterr().out)["data"]["plugins"]
     assert (plugin["deployment_status"], plugin["awaits_approval"]) == ("queued", True)
+
+
+def test_the_question_before_a_deletion_shows_what_is_not_seen(server, monkeypatch, capsys):
+    class Terminal(StringIO):
+        def isatty(self):
+            return True
+
+    put(server)
+    server.plugins["one_1_0_0"]["name"] = "one\u202e\u3164"
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert run(["plugin", "delete", "one_1_0_0"]) == 2
+    asked = "".join(capsys.readouterr())
+    assert "Delete one<U+202E><U+3164> 1.0.0 from" in asked
+    assert "\u202e" not in asked
+    assert "one_1_0_0" in server.plugins
