@@ -4,9 +4,9 @@ Two anonymous files (memfd_create(2)), each a row of equal slots: the host write
 outgoing one. Their size is sealed, so a guest can neither truncate what the host reads, which would end the host
 with SIGBUS, nor make it grow; the incoming file is sealed against any writing but the host's own. There is no path
 to them: a guest gets the descriptors over a socket in a folder that is mounted read-only into its container, from
-exactly one connection, before any plugin code runs. So there is nothing it could put a link, a pipe or a device in
-place of. Nor can they be executed, where the kernel knows that seal (Linux 6.3). What the guest writes is charged
-to its own cgroup.
+exactly one connection, made before any code of others runs there. So there is nothing it could put a link, a pipe
+or a device in place of. Nor can they be executed, where the kernel knows that seal (Linux 6.3). What the guest
+writes is charged to its own cgroup.
 """
 
 from __future__ import annotations

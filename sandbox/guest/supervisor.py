@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from typing import NoReturn
 from sandbox.guest import hardening
 from sandbox.guest.batchrun import STAGE as BATCHES
 from sandbox.guest.batchrun import BatchRun
-from sandbox.guest.exchange import receive_exchange
+from sandbox.guest.exchange import approach_exchange, receive_exchange
 from sandbox.guest.hoststream import HostGone, HostStream
 from sandbox.guest.scratch import clear
 from sandbox.guest.stagerun import StageRun
@@ -44,13 +45,14 @@ def supervise(*, contained: bool, inner: str, folders: Sequence[str]) -> None:
     if contained:
         hardening.ignore_signals()
     watching = Watching(None if inner == "-" else json.loads(base64.b64decode(inner)))
+    meeting = approach_exchange()
     link = WorkerLink(folders, watching)  # warms up while the host still prepares the job
     try:
         try:
             if contained:
                 link.confined()
                 host.write(Message("waiting", {"warm": _warmed_up(link, host)}))
-            _serve(link, host, contained=contained)
+            _serve(link, host, meeting, contained=contained)
         finally:
             link.close()
             end_strays(None)
@@ -85,12 +87,12 @@ def _warmed_up(link: WorkerLink, host: HostStream) -> bool:
     return True
 
 
-def _serve(link: WorkerLink, host: HostStream, *, contained: bool) -> None:
+def _serve(link: WorkerLink, host: HostStream, meeting: socket.socket, *, contained: bool) -> None:
     message = host.next()
     job = message.body
     host.seal(job.pop("key"))  # what a worker or a stage is told is taken from ``job``
-    # Before any plugin code runs: the host answers whoever asks first, and nobody after that.
-    exchange = receive_exchange() if job["slot_bytes"] else ()
+    with meeting:
+        exchange = receive_exchange(meeting) if job["slot_bytes"] else ()
     link.confined()
     sample = hardening.sealed_file(message.blob)
     for name in job["stages"]:

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import pytest
 
+from sandbox.batches import Batches, BatchJob
 from sandbox.conversation import Job, StageReport, Transcript
 from sandbox.policy import DEFAULT
 from sandbox.session import Session
@@ -59,20 +60,29 @@ print(f"{{len([state for state in states if state != 'Z'])}} others", flush=True
 
 
 @pytest.fixture
-def ran(own_engine: ContainerEngine, plugin: Plugin) -> Iterator[Callable[..., Transcript]]:
-    """Runs stages of the plugin in its image with more files among the dependencies."""
+def image_with(own_engine: ContainerEngine, plugin: Plugin) -> Iterator[Callable[[dict[str, str]], str]]:
+    """Makes the plugin's image with more files among the dependencies."""
     made: list[str] = []
 
-    def run(files: dict[str, str], *stages: str) -> Transcript:
-        image = _with_packages(own_engine, plugin_image(own_engine, plugin), files)
-        made.append(image)
-        with Session(own_engine, image, DEFAULT) as session:
-            return session.run(Job(NAME, plugin_directory(NAME), stages or ("describe", "realtime"))).transcript
+    def make(files: dict[str, str]) -> str:
+        made.append(_with_packages(own_engine, plugin_image(own_engine, plugin), files))
+        return made[-1]
 
-    yield run
+    yield make
     for image in made:
         with suppress(Exception):
             own_engine.client.images.remove(image, force=True)
+
+
+@pytest.fixture
+def ran(own_engine: ContainerEngine, image_with: Callable[[dict[str, str]], str]) -> Callable[..., Transcript]:
+    """Runs stages of the plugin in such an image."""
+
+    def run(files: dict[str, str]) -> Transcript:
+        with Session(own_engine, image_with(files), DEFAULT) as session:
+            return session.run(Job(NAME, plugin_directory(NAME), ("describe", "realtime"))).transcript
+
+    return run
 
 
 def _with_packages(engine: ContainerEngine, image: str, files: dict[str, str]) -> str:
@@ -186,3 +196,11 @@ def test_the_audit_hook_is_there_before_them(ran, plugin):
     for report in ran({BY_PANDAS: deaf}).stages.values():
         assert report.status == 0, report
         assert "execute" in {event["kind"] for event in report.tried["claimed"]["events"]}
+
+
+def test_the_memory_for_batches_goes_to_process_1(own_engine, image_with):
+    greedy = "__version__ = '9.9.9'\nimport socket\nfirst = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+    greedy += "first.connect('/opt/mixpeek/exchange/socket')\n"
+    job = BatchJob(NAME, plugin_directory(NAME))
+    with Batches(own_engine, image_with({BY_PANDAS: greedy}), DEFAULT, job) as batches:
+        assert batches.shares_memory
