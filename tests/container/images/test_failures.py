@@ -194,6 +194,8 @@ def test_an_engine_that_dies_is_said_so(engine, base, fresh, plugin, death):
     assert "mixpeek doctor" in caught.value.remedy
     assert files_of(fresh, "tmp") == []
     assert plugin.build(fresh).route in ("partial", "whole")
+    # This engine lives on, and may have been making a container while its caller was cut off.
+    assert plugin.build(fresh).route == "present"
     assert left_behind(engine) == []
 
 
