@@ -333,9 +333,11 @@ class _Looks:
         self._ends = time.monotonic() + waiting.timeout
         self._step = waiting.first
 
-    def wait(self, what: str, where: str) -> None:
+    def wait(self, what: str, where: str, otherwise: str = "") -> None:
+        """Sleep until the next look. Raises ``StillUnderWay``; ``otherwise`` is a command that goes on as well."""
         if time.monotonic() + self._step > self._ends:
-            remedy = "run the same command again, or `mixpeek plugin status --wait`: nothing is lost"
+            command = f", or `{otherwise}`" if otherwise else ""
+            remedy = f"run the same command again{command}: nothing is lost"
             raise StillUnderWay(f"after {self._waiting.timeout:g} s {what}", where=where, remedy=remedy)
         self._waiting.sleep(self._step)
         self._step = min(self._waiting.longest, self._step * 1.5)
@@ -385,7 +387,7 @@ def wait_for_deployment(platform: Platform, plugin: str, waiting: Waiting, telle
             return status
         stands = f"{status.status}: {status.message}" if status.message else status.status
         teller.tell(stands)
-        looks.wait(f"the deployment is still {stands}", plugin)
+        looks.wait(f"the deployment is still {stands}", plugin, f"mixpeek plugin status {plugin} --wait")
 
 
 def plugin_id(packed: PackedPlugin) -> str:

@@ -404,7 +404,7 @@ def test_the_publisher_whose_key_is_unknown_is_told_what_to_give_to_whom(server,
 
 def test_a_deployment_that_never_ends(server, order, tmp_path):
     server.statuses = ["IN_PROGRESS"]
-    with pytest.raises(StillUnderWay, match="plugin status --wait"):
+    with pytest.raises(StillUnderWay, match=f"`mixpeek plugin status {ID} --wait`"):
         publish(server, order, tmp_path, timeout=0.5)
 
 
@@ -443,8 +443,9 @@ def test_only_a_plugin_that_the_server_passed_is_published(server, order, tmp_pa
 def test_a_judgement_that_nobody_documented_is_none(server, order, tmp_path):
     server.confirm_answer = {"validation_status": "ON HOLD"}
     server.plugin_answer = {"validation_status": "ON HOLD"}
-    with pytest.raises(StillUnderWay):
+    with pytest.raises(StillUnderWay) as caught:
         publish(server, order, tmp_path, timeout=0.5)
+    assert "plugin status" not in caught.value.remedy, "there is no deployment yet"
     assert server.calls("POST", "/deploy") == []
 
 

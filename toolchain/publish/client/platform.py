@@ -55,7 +55,7 @@ _SIGNATURE: Final = (
 )
 _NO_STATUS: Final = (
     "check the id and the namespace: `mixpeek plugin list` shows what is there; for one that is listed ask again "
-    "in a moment, or deploy it with `mixpeek plugin deploy`"
+    "in a moment, or deploy it with `mixpeek plugin deploy PLUGIN_ID`"
 )
 _PLUGIN: Final = "check the id and the namespace; `mixpeek plugin list` shows what is there"
 _UPLOAD: Final = "run the same command again; it begins a new upload"
