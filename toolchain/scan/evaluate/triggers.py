@@ -76,7 +76,7 @@ _COMMON = {
     "sklearn": "joblib",
     "xgboost": "_load_lib",
     "statsmodels": "load_pickle|api.load",
-    "psutil": "Popen",
+    "psutil": r"Popen|\.(?:kill|terminate|suspend|send_signal)\b",
     "tornado": "tornado",
     "celery": "celery",
     "django": "module_loading",
@@ -90,7 +90,13 @@ _COMMON = {
     "weakref": r"weakref\.os",
     "gettext": "c2py",
     "optparse": "read_file|read_module",
-    "unittest": "loader|TestLoader|_importer|_dot_lookup|loadTests|patch",
+    "pytest": r"\bmain\b",
+    "click": r"\b(?:edit|launch)\b",
+    "typer": r"\blaunch\b",
+    "mock": r"\bpatch\(",
+    "fsspec": "register_implementation",
+    "accelerate": "_launcher",
+    "unittest": r"TestProgram|unittest\.main|import main|loader|TestLoader|_importer|_dot_lookup|loadTests|patch",
     "sqlite3": "load_extension",
     "gc": r"get_objects|get_referrers|get_referents",
 }
@@ -99,7 +105,8 @@ _SPELLED = (
     "__builtins__", "__globals__", "__subclasses__", "__import__", "__loader__", "__mro__", "__bases__",
     "__base__", "f_builtins", "f_globals", "__self__", "__code__", "__getattribute__", "trust_remote_code",
     "allow_dangerous", "attrgetter", "methodcaller", "import_module", "_target_", "base64", "LD_PRELOAD",
-    "/proc/", "import *", "exec_module",
+    "/proc/", "import *", "custom_pipeline", "exec_module", "dlopen", "load_extension", "getRuntime",
+    "ProcessBuilder",
 )  # fmt: skip
 # Words that count on their own, and words that count where they stand as written here.
 _ALONE = frozenset({b"eval", b"exec", b"breakpoint", b"codecs"})
