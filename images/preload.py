@@ -53,6 +53,7 @@ class Preload:
         self._engine = engine
         self._base = base
         self._known: list[str] = list(((previous or {}).get("RootFS") or {}).get("Layers") or [])
+        self._seen = set(self._known)
         # What is built a layer at a time cannot be sent ahead.
         self._possible = RouteMemory(cache, engine).routes()[0] != "build"
         self._retired = Retired(cache, engine)
@@ -74,11 +75,12 @@ class Preload:
             self._retired.forget(self._image.id)
 
     def offer(self, layer: Layer) -> None:
-        """Send ``layer`` unless the engine has it; from any thread."""
-        if not self._possible or layer.diff_id in self._known:
-            return
-        self._offered.put(layer)
+        """Send ``layer`` unless the engine has it or it was offered before; from any thread."""
         with self._starting:
+            if not self._possible or layer.diff_id in self._seen:
+                return
+            self._seen.add(layer.diff_id)
+            self._offered.put(layer)
             if self._task is None:
                 self._task = self._pool.submit(self._send)
 
