@@ -120,7 +120,7 @@ def _problems(
         yield error("samples.dimension", f"column {column!r} holds vectors of {shown} numbers; {asked}", _REMEDY)
         return
     # Unsafe, since a whole number beyond 2**53 loses digits as a float and is still a number.
-    flat = _numpy(numbers.cast(pa.float64(), safe=False).fill_null(float("nan")), pa.float64(), np.float64)
+    flat = _with_nan(numbers.cast(pa.float64(), safe=False))
     if not np.isfinite(flat).all():
         bad = len(np.unique(np.flatnonzero(~np.isfinite(flat)) // expected))
         yield error("samples.not-finite", f"{bad} vectors in column {column!r} hold NaN or infinity", _REMEDY)
@@ -131,8 +131,20 @@ def _problems(
         yield error("samples.all-equal", message, "the model or its input is not used; correct the processor")
 
 
+def _with_nan(numbers: pa.DoubleArray) -> npt.NDArray[np.float64]:
+    """Numbers as numpy, NaN for each null; by their buffers: even pyarrow's scalar of a NaN imports pandas."""
+    import numpy as np
+    import pyarrow as pa
+
+    flat = _numpy(numbers, pa.float64(), np.float64)
+    if not numbers.null_count:
+        return flat
+    bits = np.unpackbits(np.frombuffer(numbers.buffers()[0], dtype=np.uint8), bitorder="little")
+    return np.where(bits[numbers.offset : numbers.offset + len(numbers)] == 1, flat, np.nan)
+
+
 def _numpy(array: pa.Array, arrow: pa.DataType, kind: type[Number]) -> npt.NDArray[Number]:
-    """A null-free array as numpy; by its buffer, since pyarrow's own conversion imports pandas (0.4 s)."""
+    """An array as numpy, anything at nulls; by its buffer: pyarrow's own conversion imports pandas (0.4 s)."""
     import numpy as np
 
     array = array.cast(arrow)
