@@ -33,7 +33,8 @@ def clear(folder: Path, deadline: float) -> bool:
 
 
 def _remove(entry: os.DirEntry[str], places: Iterator[Path], deadline: float) -> bool:
-    """Whether the entry has gone, with what it held moved to ``places``. Raises ``_Late``."""
+    """Whether the entry has gone, or some of what it held, which moves to ``places``. Raises ``_Late``."""
+    progress = False
     with suppress(OSError):
         if not entry.is_dir(follow_symlinks=False):
             os.unlink(entry.path)
@@ -45,9 +46,10 @@ def _remove(entry: os.DirEntry[str], places: Iterator[Path], deadline: float) ->
                 os.rename(inner.path, next(places))
             else:
                 os.unlink(inner.path)
+            progress = True
         os.rmdir(entry.path)
         return True
-    return False
+    return progress
 
 
 def _entries(folder: Path | str, deadline: float) -> Iterator[os.DirEntry[str]]:

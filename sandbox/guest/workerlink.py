@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.guest.hoststream import HostStream
-from sandbox.guest.strays import end_all_but, release, standing
+from sandbox.guest.strays import end_all_but, reap, release, standing
 from sandbox.guest.trace.kernel import FilterRefused
 from sandbox.guest.trace.left import note_left_running
 from sandbox.guest.trace.watch import Watch, Watching
@@ -31,6 +31,7 @@ WARM_UP_SECONDS = 60.0
 
 _ENTRY = str(Path(__file__).with_name("__main__.py"))
 _WORD_LIMIT = 64
+_TICK_SECONDS = 0.25
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group (unix(7))
 _CLAIM_WAIT = struct.pack("ll", 0, 200_000)  # struct timeval: 0.2 s
 
@@ -117,6 +118,9 @@ class WorkerLink:
         assert self.pid is not None
         end_all_but({self.pid, self.stage.pid}, self._note_left)
         self._standing = standing(self.pid)
+        if not _is_ours(self.stage.pid):  # it has ended and was collected with the others
+            self._forget_stage()
+            raise WorkerLost("the stage's process ended before it took its request")
         release(self.stage.pid)
 
     def stood_still(self) -> bool:
@@ -196,9 +200,8 @@ class WorkerLink:
                 socket.send_fds(self.socket, [b"fork"], [theirs.fileno()])
             self._await(ours, host)
             pid = _sender(ours, b"ready")
-            if pid == self.pid:
-                raise WorkerLost("it would be the stage itself")
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # of a child of ours alone
+            if pid == self.pid or not _is_ours(pid):
+                raise WorkerLost("the process that it would have for a stage is none that we can watch")
             return StageProcess(pid, ours, _handle(pid))
         except BaseException as reason:
             ours.close()
@@ -213,7 +216,8 @@ class WorkerLink:
             for descriptor in {link.fileno(), self.socket.fileno(), host.descriptor}:
                 ready.register(descriptor, selectors.EVENT_READ)
             while (left := deadline - time.monotonic()) > 0:
-                found = {key.fd for key, _ in ready.select(left)}
+                found = {key.fd for key, _ in ready.select(min(left, _TICK_SECONDS))}
+                reap()  # what imports start and leave would otherwise fill the container's table of processes
                 if link.fileno() in found:
                     return
                 if self.socket.fileno() in found:
@@ -257,6 +261,15 @@ def _sender(link: socket.socket, wanted: bytes) -> int:
     if word != wanted or len(told) != 1:
         raise WorkerLost("the stage's process ended before it was ready, or does not speak as one does")
     return int(_CREDENTIALS.unpack(told[0])[0])
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether it is a child of ours, so that its end is ours to see and its number is not used again before."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _handle(pid: int) -> int | None:

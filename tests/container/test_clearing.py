@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from sandbox.policy import DEFAULT
 from sandbox.session import Session
 from tests.support.images import plugin_image
 from tests.support.plugins import NAME, Plugin
+from toolchain.check.process_run import run_in_process
 from toolchain.check.stages import check_ending
 from toolchain.core.containers import ContainerEngine
 from toolchain.core.findings import Severity
@@ -68,3 +72,11 @@ def test_a_process_that_does_not_end_in_time(own_engine, plugin):
     assert "left-running" in kinds
     (finding,) = check_ending(outcome.ending, outcome.reason)
     assert finding.severity is Severity.UNKNOWN
+
+
+def test_a_process_that_does_not_end_in_time_without_the_sandbox(plugin):
+    spoil(plugin, "os.fork() or time.sleep(600)")
+    job = Job(NAME, str(plugin.root), ("describe", "tests"))
+    run = run_in_process(Path(sys.executable), job, NO_TIME, lambda _stage: None, os.environ)
+    assert run.ending is Ending.UNAVAILABLE, run.reason
+    assert "what describe left running could not be ended" in run.reason

@@ -157,6 +157,17 @@ def test_a_process_that_an_import_started_sees_no_stage(ran, plugin):
     assert any(subject.startswith("an imported package's ") for subject in left(first))
 
 
+def test_a_process_that_hops_away_from_an_import_is_caught(ran, plugin):
+    """Each child goes on where its parent ends, so that no list of processes is true for long."""
+    spoil(plugin, LOOK.format(between=""))
+    hopper = "\nif not os.fork():\n    os.setsid()\n    while True:\n        os.fork() and os._exit(0)\n"
+    first, second = ran({BY_PANDAS: COUNTER + hopper}).stages.values()
+    for report in (first, second):
+        assert report.status == 0, report
+        assert "still\n1 others" in report.output
+    assert any(subject.startswith("an imported package's ") for subject in left(first))
+
+
 def test_a_thread_that_an_import_started_sees_no_stage(ran, plugin):
     spoil(plugin, LOOK.format(between=""))
     thread = COUNTER + "\nthreading.Thread(target=count, daemon=True).start()\n"
