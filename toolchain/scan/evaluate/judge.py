@@ -225,7 +225,7 @@ def _load(it: Interpreter, path: str, request: Call) -> str | None:
     kwargs = request.kwargs
     if path.startswith("torch.jit") or path in {"pandas.read_hdf", "polars.DataFrame.deserialize", "spacy.load"}:
         return None
-    if path.startswith(("torch.load", "torch.serialization")):
+    if path.startswith(("torch.load", "torch.serialization", "torch.hub.load_state", "torch.utils.model_zoo")):
         if _is(kwargs.get("weights_only"), True):
             return None
         return "weights_only may be false" if "weights_only" in kwargs else NOT_GIVEN

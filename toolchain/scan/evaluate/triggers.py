@@ -20,7 +20,8 @@ LARGE_BYTES = 1_500_000
 _COMMON = {
     "numpy": "allow_pickle|ctypeslib|weave|exec_command|as_array|npyio|distutils|f2py|rundocs|runstring|measure",
     "pandas": "read_pickle|pickle_compat|clipboard",
-    "torch": r"torch\.load|hub|cpp_extension|load_library|load_inline|serialization|collect_env",
+    "torch": r"torch\.load|hub|cpp_extension|load_library|load_inline|serialization|collect_env"
+    r"|model_zoo|TCPStore|init_rpc|distributed\.(?:run|launch|elastic)|graph_module|aoti_load|aot_load|CUDAPluggable|start_processes",
     "keras": "safe_mode|enable_unsafe|func_load|deserialize|load_model|model_from",
     "tensorflow": "load_op_library|load_library",
     "yaml": r"yaml\.(?:unsafe|full)?_?load|from yaml",

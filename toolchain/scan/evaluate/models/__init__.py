@@ -85,7 +85,18 @@ RUNNING_TEXT = (
     "numexpr.necompiler.NumExpr", "numexpr.necompiler.validate",
 )  # fmt: skip
 OF_FRAMES = ("pandas.eval", "pandas.core.computation.eval.eval")
-FORMULAS = ("patsy.dmatrix", "patsy.dmatrices", "patsy.highlevel.dmatrix", "patsy.highlevel.dmatrices")
+FORMULAS = (
+    *(
+        f"statsmodels.formula.api.{name}"
+        for name in ("ols", "wls", "gls", "glm", "rlm", "logit", "probit", "poisson", "mixedlm", "quantreg")
+    ),
+    "formulaic.model_matrix",
+    "formulaic.Formula",
+    "patsy.dmatrix",
+    "patsy.dmatrices",
+    "patsy.highlevel.dmatrix",
+    "patsy.highlevel.dmatrices",
+)
 
 TEMPLATES = (
     "jinja2.Template", "jinja2.environment.Template", "jinja2.Environment().from_string",
@@ -118,6 +129,9 @@ MODELS: dict[str, Model] = {
     "pkgutil.resolve_name": of_resolve_name,
     "pydoc.locate": of_resolve_name,
     "pydoc.safeimport": of_resolve_name,
+    "uvicorn.importer.import_from_string": of_resolve_name,
+    "twisted.python.reflect.namedAny": of_resolve_name,
+    "twisted.python.reflect.namedModule": of_resolve_name,
     "hydra.utils.get_method": of_resolve_name,
     "hydra.utils.get_class": of_resolve_name,
     "hydra.utils.get_object": of_resolve_name,
