@@ -10,7 +10,7 @@ from typing import Any
 from toolchain.scan.bandit import BanditFailure, BanditHit, bandit_hits
 from toolchain.scan.contents import Entry, Problem
 from toolchain.scan.contents.kinds import is_text
-from toolchain.scan.evaluate.judge import NOT_GIVEN
+from toolchain.scan.evaluate.judges.loading import NOT_GIVEN
 from toolchain.scan.evaluate.triggers import is_large
 from toolchain.scan.gathering import Gathered
 from toolchain.scan.inspect import inspect_entry

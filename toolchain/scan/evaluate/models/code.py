@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from toolchain.scan.evaluate import pure
 from toolchain.scan.evaluate.interpreter import Activation, Call, Interpreter, Model
-from toolchain.scan.evaluate.judge import argument
+from toolchain.scan.evaluate.judges.text import argument
 from toolchain.scan.evaluate.modules import import_module
 from toolchain.scan.evaluate.values import UNKNOWN, Const, Value, each, join, texts
 
