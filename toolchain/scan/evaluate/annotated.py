@@ -6,10 +6,7 @@ import ast
 
 from toolchain.scan.evaluate.frames import Frame
 from toolchain.scan.evaluate.interpreter import Interpreter
-from toolchain.scan.evaluate.values import Const, Function, Map, Ref, Value
-
-A_TYPE = Ref("typing.Any")
-"""Stands for the annotations that are no text."""
+from toolchain.scan.evaluate.values import A_TYPE, Const, Function, Map, Value
 
 _KEPT = ".__annotations__"
 

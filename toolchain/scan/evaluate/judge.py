@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from pathlib import PurePosixPath
 from posixpath import normpath
 
 from toolchain.scan.evaluate.interpreter import Call, Interpreter
@@ -34,7 +35,17 @@ _ENTERING = frozenset({"os.chdir", "os.open", "os.symlink", "os.link"})
 
 
 _OPENERS = frozenset(
-    {"builtins.open", "io.open", "os.open", "pathlib.Path", "codecs.open", "numpy.memmap", "io.FileIO"}
+    {
+        "builtins.open",
+        "io.open",
+        "os.open",
+        "pathlib.Path",
+        "codecs.open",
+        "numpy.memmap",
+        "io.FileIO",
+        "glob.glob",
+        "glob.iglob",
+    }
 )
 
 
@@ -99,8 +110,15 @@ def judge_path(it: Interpreter, value: Value, node: ast.AST, *, folder: bool = F
     """A process's memory as a file, or the ``folder`` in which it lies."""
     for text in texts(value):
         path = normpath(text) if text.startswith("/") else text
-        if _MEMORY_FILE.search(path) or (folder and _PROCESS_FOLDER.fullmatch(path)):
+        if _MEMORY_FILE.search(path) or _matches_memory(path) or (folder and _PROCESS_FOLDER.fullmatch(path)):
             it.emit_named("memory.native", text, node)
+
+
+def _matches_memory(pattern: str) -> bool:
+    return pattern.startswith("/proc/") and any(PurePosixPath(path).match(pattern) for path in _MEMORY)
+
+
+_MEMORY = ("/proc/self/mem", "/proc/1/mem")
 
 
 _SEARCH_PATH = frozenset(f"sys.path.{name}" for name in ("insert", "append", "extend", "__setitem__", "__iadd__"))

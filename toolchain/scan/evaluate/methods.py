@@ -124,11 +124,16 @@ def _get(it: Interpreter, receiver: Value, name: str, request: Call) -> Value:
     found = it.item(receiver, request.args[0], request.node)
     if name == "pop":
         forget_item(receiver, request.args[0])
-    if len(request.args) > 1 and found is UNKNOWN:
+    if len(request.args) > 1 and (found is UNKNOWN or _lacks(receiver, request.args[0])):
         if name == "setdefault":
             set_item(it, receiver, request.args[0], request.args[1], request.node)
         return join2(found, request.args[1])
     return found
+
+
+def _lacks(receiver: Value, key: Value) -> bool:
+    """Whether a dictionary has a value for other keys only."""
+    return isinstance(receiver, Map) and isinstance(key, Const) and key.value not in receiver.items
 
 
 def _update(it: Interpreter, receiver: Value, name: str, request: Call) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from toolchain.scan.evaluate.interpreter import Interpreter
 from toolchain.scan.evaluate.values import (
+    A_TYPE,
     Const,
     Dunder,
     Getter,
@@ -40,7 +41,7 @@ def powerful(it: Interpreter, value: Value, depth: int = 2) -> bool:
                 or path in _LOOKING_UP
             ):
                 return True
-        elif kind in _DOORS:
+        elif kind in _DOORS or (isinstance(option, Map) and option.rest is A_TYPE):
             return True
         elif depth and kind in _HOLDING:
             for part in _parts(option):

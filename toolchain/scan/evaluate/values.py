@@ -170,6 +170,9 @@ class Instance(Value):
     attributes: dict[str, Value] = field(default_factory=dict)
 
 
+A_TYPE = Ref("typing.Any")
+"""Stands for the annotations that are no text, in an ``__annotations__`` that is looked after."""
+
 RECEIVER = "<receiver>"
 """The name under which a method's frame keeps the object that it is called on."""
 

@@ -12,12 +12,14 @@ from toolchain.scan.evaluate.models.annotations import (
 )
 from toolchain.scan.evaluate.models.attributes import (
     getter,
+    of_added,
     of_formatter,
     of_get_field,
     of_getattr,
     of_getitem,
     of_getmembers,
     of_setattr,
+    of_setitem,
     of_vars,
 )
 from toolchain.scan.evaluate.models.callables import (
@@ -117,6 +119,8 @@ MODELS: dict[str, Model] = {
     "operator.itemgetter": getter("itemgetter"),
     "operator.methodcaller": getter("methodcaller"),
     "operator.getitem": of_getitem,
+    "operator.setitem": of_setitem,
+    **dict.fromkeys(("operator.iadd", "operator.iconcat", "operator.ior"), of_added),
     "operator.call": call_now,
     "_operator.getitem": of_getitem,
     "_operator.attrgetter": getter("attrgetter"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from toolchain.scan.evaluate.dynamic import dynamic_attribute, nameless_attribute
 from toolchain.scan.evaluate.interpreter import Call, Interpreter, Model
+from toolchain.scan.evaluate.judge import judge_merged_environment, judge_search_path
 from toolchain.scan.evaluate.methods import follow_field, reach_in_format
-from toolchain.scan.evaluate.subscripts import lose_all, set_attribute
+from toolchain.scan.evaluate.subscripts import lose_all, set_attribute, set_item
 from toolchain.scan.evaluate.values import (
     UNKNOWN,
     Const,
@@ -13,6 +14,7 @@ from toolchain.scan.evaluate.values import (
     Getter,
     Map,
     Namespace,
+    Ref,
     Seq,
     Value,
     each,
@@ -55,6 +57,21 @@ def getter(kind: str) -> Model:
 
 def of_getitem(it: Interpreter, request: Call) -> Value:
     return it.item(request.args[0], request.args[1], request.node) if len(request.args) > 1 else UNKNOWN
+
+
+def of_setitem(it: Interpreter, request: Call) -> Value:
+    if len(request.args) > 2:
+        set_item(it, request.args[0], request.args[1], request.args[2], request.node)
+    return Const(None)
+
+
+def of_added(it: Interpreter, request: Call) -> Value:
+    """``operator.iadd(sys.path, [x])`` and ``operator.ior(os.environ, {…})``."""
+    for added in request.args[1:2]:
+        judge_merged_environment(it, request.args[0], added, request.node)
+        if any(isinstance(option, Ref) and option.path == "sys.path" for option in each(request.args[0])):
+            judge_search_path(it, added, request.node)
+    return request.args[0] if request.args else UNKNOWN
 
 
 def of_get_field(it: Interpreter, request: Call) -> Value:
