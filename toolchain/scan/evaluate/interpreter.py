@@ -48,6 +48,8 @@ OWN_NAMES = {
 }
 """Attributes that nothing but one thing has, with the rule: they count on whatever is not known."""
 
+_TELLING = _OF_LOOPS | _OF_FINDERS.keys() | _DOORS_OF_OTHERS | OWN_NAMES.keys()
+
 
 Signal = str | None
 """``"break"``, ``"continue"`` or ``"return"`` where a statement takes it for sure, else ``None``."""
@@ -184,6 +186,8 @@ class Interpreter:
             found = self.ref(f"{path}.{name}", trail)
             if path in _REGAINED and self.policy.match(found.path) is not None:
                 return self.mention(found.step(found.path, f"{path} was handed on, out of sight"), node)
+        if name not in _TELLING:
+            return UNKNOWN
         if name in _OF_LOOPS:
             rule = "process.subprocess" if name.startswith("subprocess") else "network.socket"
             self.emit(self.policy.rules[rule], f"?.{name}", node)

@@ -49,6 +49,12 @@ _OPENERS = frozenset(
 )
 
 
+_SEARCH_PATH = frozenset(f"sys.path.{name}" for name in ("insert", "append", "extend", "__setitem__", "__iadd__"))
+_SETTING = frozenset({"os.putenv", "os.environ.setdefault", "os.environ.__setitem__", "os.environb.setdefault"})
+_MERGING = frozenset({"os.environ.update", "os.environ.__ior__"})
+_WATCHED = _SEARCH_PATH | _ENTERING | _OPENERS | _SETTING | _MERGING
+
+
 def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
     """Record the call where policy names it, or where its arguments make it dangerous."""
     rule = it.policy.match(function.path)
@@ -63,24 +69,28 @@ def judge_call(it: Interpreter, function: Ref, request: Call) -> None:
         unknown = it.policy.match(f"{function.path}()")
         if unknown is not None:
             it.emit(unknown, f"{function.path}()", request.node, function.trail)
-    if function.path in _SEARCH_PATH:
-        for value in request.args:
-            judge_search_path(it, value, request.node)
+    if function.path in _WATCHED:
+        _judge_watched(it, function.path, request)
     if function.path not in _OPENERS:
         note_moved(it, request)
-    if function.path in _ENTERING:
+
+
+def _judge_watched(it: Interpreter, path: str, request: Call) -> None:
+    """Calls of the standard library whose paths, files or environment variables decide."""
+    if path in _SEARCH_PATH:
+        for value in request.args:
+            judge_search_path(it, value, request.node)
+    if path in _ENTERING:
         for value in request.args[:1]:
             judge_path(it, value, request.node, folder=True)
-    if function.path in _OPENERS:
+    if path in _OPENERS:
         for value in (*request.args[:1], *request.kwargs.values()):
             judge_path(it, value, request.node)
         note_dropped(it, *[*request.args, request.kwargs.get("mode", UNKNOWN), UNKNOWN][:2])
-    if (
-        function.path in {"os.putenv", "os.environ.setdefault", "os.environ.__setitem__", "os.environb.setdefault"}
-        and request.args
-    ):
-        judge_environment(it, it.ref("os.environ"), request.args[0], request.node)
-    if function.path in {"os.environ.update", "os.environ.__ior__"}:
+    if path in _SETTING:
+        for value in request.args[:1]:
+            judge_environment(it, it.ref("os.environ"), value, request.node)
+    if path in _MERGING:
         for arg in (*request.args, Map(dict.fromkeys(request.kwargs, UNKNOWN))):
             judge_merged_environment(it, it.ref("os.environ"), arg, request.node)
 
@@ -94,7 +104,9 @@ def note_dropped(it: Interpreter, path: Value, mode: Value) -> None:
 
 def note_moved(it: Interpreter, request: Call) -> None:
     """A file that something outside may put in a module's place: ``os.replace(a, "late.py")``."""
-    for value in (*request.args, *request.kwargs.values()):
+    if it.package.large and not it.module.names_programs:
+        return
+    for value in (*request.args, *request.kwargs.values()) if request.kwargs else request.args:
         if type(value) is Const and isinstance(value.value, str) and value.value.endswith(".py"):
             _drop(it, value.value, but=sys.stdlib_module_names)
 
@@ -121,7 +133,6 @@ def _matches_memory(pattern: str) -> bool:
 _MEMORY = ("/proc/self/mem", "/proc/1/mem")
 
 
-_SEARCH_PATH = frozenset(f"sys.path.{name}" for name in ("insert", "append", "extend", "__setitem__", "__iadd__"))
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - looked for, not written to
 
 

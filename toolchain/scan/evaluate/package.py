@@ -27,6 +27,8 @@ class Module:
     harmless_reads: frozenset[tuple[int, int | None]] | None = None
     run_time_names: frozenset[str] | None = None
     functions: list[object] = field(default_factory=list)
+    names_programs: bool = False
+    """Whether its text holds ``.py``, as the name of a file that it may put somewhere does."""
 
     @property
     def finished(self) -> bool:
@@ -93,7 +95,9 @@ class Package:
             name = ".".join(parts[:-1] if is_package else parts)
             frame = Frame("module", None, None)
             frame.file = file
-            self._loaded[file] = Module(name, file, tree, frame, is_package, source=self._sources[file])
+            source = self._sources[file]
+            self._loaded[file] = Module(name, file, tree, frame, is_package, source=source)
+            self._loaded[file].names_programs = b".py" in source
         module = self._loaded[file]
         return module if module.tree is not None else None
 
