@@ -54,7 +54,8 @@ def disagreements(request: Mapping[str, Any], details: Mapping[str, Any]) -> lis
         found.append("User")
     if applied.get("IpcMode") not in _OWN_IPC:
         found.append("IpcMode")
-    if _ulimits(applied) != _ulimits(asked):
+    # An engine adds the limits that its own configuration sets by default, where we ask for none.
+    if not _ulimits(asked).items() <= _ulimits(applied).items():
         found.append("Ulimits")
     return [*found, *_capabilities(applied), *_tmpfs(asked, applied), *_mounts(asked, details)]
 

@@ -110,6 +110,12 @@ def test_one_more_folder_in_memory_is_seen(request_and_details):
     assert disagreements(request, details) == ["Tmpfs /run"]
 
 
+def test_a_limit_that_the_engine_sets_by_default_is_no_disagreement(request_and_details):
+    request, details = request_and_details
+    details["HostConfig"]["Ulimits"].append({"Name": "stack", "Soft": 8 << 20, "Hard": 16 << 20})
+    assert disagreements(request, details) == []
+
+
 def test_podman_says_it_in_words_of_its_own(request_and_details):
     request, details = request_and_details
     host = details["HostConfig"]
