@@ -1,7 +1,8 @@
 """Files that two wheels of one lock bring with different bytes.
 
-The later by name wins, in every build alike, and silently in every installer: so a package could replace what
-another one brings. For the packages that the guest itself imports that is no accident that we let happen.
+The later layer wins, and within one the later by name, in every build alike; in every installer one of them wins
+silently. So a package could replace what another one brings. For the packages that the guest itself imports that
+is no accident that we let happen.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ _GUARDED: Final = {
 
 
 def collisions(fragments: Sequence[Fragment]) -> list[str]:
-    """What collides, one sentence for each Python file or library; the later by name is kept."""
+    """What collides, one sentence for each Python file or library.
+
+    ``fragments`` are in the order of the layers: the later one's file is kept.
+    """
     owners: dict[str, tuple[str, str]] = {}
     found = []
     for fragment in fragments:
@@ -40,12 +44,18 @@ def collisions(fragments: Sequence[Fragment]) -> list[str]:
 
 
 def left_out(fragments: Sequence[Fragment]) -> list[str]:
-    """What was not installed because it would run code by itself, one sentence for each file."""
+    """What was not installed although the wheel brings it, one sentence for each file with the reason."""
     return [
-        f"{name} of {fragment.wheel.name} is left out: it would run code at every start of an interpreter"
+        f"{name} of {fragment.wheel.name} is left out: {_why(name)}"
         for fragment in fragments
         for name in fragment.left_out
     ]
+
+
+def _why(name: str) -> str:
+    if name.endswith(".pyc"):
+        return "it is bytecode in the place of a source, which no scan can read"
+    return "it would run code at every start of an interpreter"
 
 
 def refuse_stand_ins(fragments: Sequence[Fragment]) -> None:

@@ -27,13 +27,15 @@ def unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes
     """The entry's bytes, at most 1 MiB at a time; as many as there are, whatever the table says of their length.
 
     ``entry`` is packed by one of ``METHODS``. Raises one of ``DAMAGE`` for what cannot be read, at the end for a
-    wrong CRC-32.
+    wrong CRC-32. Stricter than ``zipfile`` in one thing: a deflated stream without its final block is refused,
+    since what was cut off cannot be told from what was never there. A file of no bytes may be packed into none.
     """
     with archive.open(entry):
         pass  # compares the local header with the table
     packed = _packed(archive, entry)
     checksum = 0
-    for chunk in _inflated(packed) if entry.compress_type == zipfile.ZIP_DEFLATED else packed:
+    is_deflated = entry.compress_type == zipfile.ZIP_DEFLATED and bool(entry.compress_size or entry.file_size)
+    for chunk in _inflated(packed) if is_deflated else packed:
         checksum = zlib_ng.crc32(chunk, checksum)
         yield chunk
     if checksum != entry.CRC:

@@ -11,7 +11,7 @@ from typing import Final
 
 from toolchain.core.image_layout import ROOT
 
-LAYOUT_VERSION: Final = 4
+LAYOUT_VERSION: Final = 5
 
 BASE_FACTS: Final = f"{ROOT}/base.json"
 

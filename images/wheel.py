@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import os
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -41,7 +42,8 @@ class WheelFile:
 class Wheel:
     """An opened wheel whose table of contents has been checked.
 
-    ``files`` are what is installed, ``left_out`` the names of path files (``.pth``), which would run code.
+    ``files`` are what is installed, ``left_out`` the names of what is not: path files (``.pth``), which would run
+    code, and bytecode in the place of a source, which nothing could compare with one.
     """
 
     def __init__(self, archive: zipfile.ZipFile, filename: str) -> None:
@@ -80,22 +82,29 @@ class Wheel:
 
     def _entries(self) -> list[zipfile.ZipInfo]:
         listed = self._archive.infolist()
-        if any(not entry.filename or entry.header_offset < 0 for entry in listed):
+        length = self._length()
+        if any(not entry.filename or not 0 <= entry.header_offset < length for entry in listed):
             raise self._refusal("its table of contents is damaged")
         entries = [entry for entry in listed if not entry.is_dir()]
         packed = sum(entry.compress_size for entry in entries)
-        unpacked = sum(entry.file_size for entry in entries)
+        size = sum(entry.file_size for entry in entries)
         if len(entries) > _COUNT_LIMIT:
             raise self._refusal(f"it holds {len(entries)} files, more than {_COUNT_LIMIT}")
-        if unpacked > _SIZE_LIMIT:
-            raise self._refusal(f"it unpacks to {unpacked >> 20} MiB, more than {_SIZE_LIMIT >> 20}")
-        if unpacked > _RATIO_FREE and unpacked > _RATIO_LIMIT * max(packed, 1):
-            raise self._refusal(f"it unpacks to {unpacked // max(packed, 1)} times its size, as zip bombs do")
-        if self._archive.fp is not None and packed > Path(str(self._archive.filename)).stat().st_size:
+        if size > _SIZE_LIMIT:
+            raise self._refusal(f"it unpacks to {size >> 20} MiB, more than {_SIZE_LIMIT >> 20}")
+        if size > _RATIO_FREE and size > _RATIO_LIMIT * max(packed, 1):
+            raise self._refusal(f"it unpacks to {size // max(packed, 1)} times its size, as zip bombs do")
+        if packed > length:
             raise self._refusal("its files overlap, as zip bombs do")
         for entry in entries:
             self._check_entry(entry)
         return entries
+
+    def _length(self) -> int:
+        """The archive's length in bytes, of the file that is open and not of one that took its name since."""
+        if self._archive.fp is None:
+            raise self._refusal("it is closed")
+        return os.fstat(self._archive.fp.fileno()).st_size
 
     def _check_entry(self, entry: zipfile.ZipInfo) -> None:
         name = entry.filename
@@ -148,11 +157,13 @@ class Wheel:
         if entry.filename not in record:
             raise self._refusal(f"{entry.filename!r} is not in its RECORD")
         path, in_scripts = _install_path(entry.filename)
-        if path is None:
+        if path is None or "__pycache__" in path.split("/"):
+            # Bytecode from outside could differ from the source beside it; the image's own interpreter makes it.
             return None
-        if "/" not in path and path.endswith(".pth"):
-            # An interpreter runs the lines of such a file at every start. Ours is started without (-S), yet a
-            # plugin may start one otherwise; and setuptools brings one, so the wheel itself cannot be refused.
+        # An interpreter runs the lines of a path file at every start. Ours is started without (-S), yet a plugin
+        # may start one otherwise. Bytecode without a source is imported, and no scan can read it. Honest wheels
+        # bring both (setuptools the first, vendors the second), so the wheel itself cannot be refused.
+        if path.endswith(".pyc") or ("/" not in path and path.endswith(".pth")):
             self.left_out.append(path)
             return None
         executable = in_scripts or bool((entry.external_attr >> 16) & 0o111)
@@ -217,7 +228,4 @@ def _install_path(name: str) -> tuple[str | None, bool]:
         if scheme == "scripts":
             return f"bin/{below}", True
         return None, False  # headers serve compilers, and there is none
-    if "/__pycache__/" in f"/{name}":
-        # Bytecode from outside could differ from the source beside it; the image's own interpreter makes it.
-        return None, False
     return name, False

@@ -139,3 +139,16 @@ def test_a_path_file_is_left_out_named_and_never_run(program, index, cache, plug
     listed = "import os; print(sorted(os.listdir('/opt/mixpeek/dependencies')))"
     assert run_inside(plugin.engine, built.id, listed) == "['demo', 'demo-1.0.dist-info']"
     assert "demo.pth" in plugin.build(cache, "demo").phases[2].note
+
+
+def test_a_wheels_own_bytecode_is_left_out_named_and_never_run(program, index, cache, plugin):
+    """Nothing could compare it with a source, and no scan can read it; vendors ship it all the same."""
+    stray = {name: program.encode() for name in ("demo/m.pyc", "demo-1.0.data/purelib/demo/__pycache__/n.pyc")}
+    index.add("demo-1.0-py3-none-any.whl", wheel_bytes("demo", stray))
+    built = plugin.build(cache, "demo")
+    (phase,) = [phase for phase in built.phases if phase.name == "dependencies"]
+    assert "demo/m.pyc of demo is left out: it is bytecode" in phase.note
+    listed = "import os; print(sorted(os.listdir('/opt/mixpeek/dependencies/demo')))"
+    assert run_inside(plugin.engine, built.id, listed) == "['__init__.py', '__pycache__']"
+    compiled = listed.replace("/demo'", "/demo/__pycache__'")
+    assert run_inside(plugin.engine, built.id, compiled) == "['__init__.cpython-311.pyc']"

@@ -1,10 +1,11 @@
 """A wheel may not replace what another one brings: told, and refused where the guest itself would import it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from images.collisions import collisions, note, refuse_stand_ins
+from images.collisions import collisions, left_out, note, refuse_stand_ins
 from images.fragments import Fragment
 from images.pylock import LockedWheel
 from toolchain.core.errors import DependencyFault
@@ -21,6 +22,13 @@ def test_what_differs_is_named_with_both_packages():
     assert note(collisions(pieces)).startswith("two packages bring x/y.py, a and b")
     assert note(["first", "second", "third"]).endswith("first (and 2 more)")
     assert note([]) == ""
+
+
+def test_each_file_that_is_left_out_is_named_with_its_reason():
+    piece = replace(fragment("a", {}), left_out=("a.pth", "a/m.pyc"))
+    path_file, bytecode = left_out([piece])
+    assert path_file == "a.pth of a is left out: it would run code at every start of an interpreter"
+    assert bytecode.startswith("a/m.pyc of a is left out: it is bytecode")
 
 
 def test_equal_files_are_no_collision():
