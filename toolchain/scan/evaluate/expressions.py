@@ -51,10 +51,8 @@ def _constant(it: Interpreter, node: ast.Constant) -> Value:
 
 def _name(it: Interpreter, node: ast.Name) -> Value:
     bound = it.lookup(node.id)
-    if bound is None and node.id == "__annotations__":
-        return annotations_in(it, it.frame.module if it.frame.kind == "function" else it.frame)
-    if bound is None and node.id == "__path__":
-        return it.ref("sys.path")
+    if bound is None and node.id in _OF_MODULES:
+        return _OF_MODULES[node.id](it)
     value = it.named(node.id, bound)
     if isinstance(value, OwnName) and it.root_dynamic:
         value = it.force(value)
@@ -63,6 +61,17 @@ def _name(it: Interpreter, node: ast.Name) -> Value:
     if node.id == "__builtins__" and isinstance(value, Ref):
         it.emit_named("introspection.builtins", "__builtins__", node)
     return it.mention(value, node)
+
+
+def _own_annotations(it: Interpreter) -> Value:
+    return annotations_in(it, it.frame.module if it.frame.kind == "function" else it.frame)
+
+
+_OF_MODULES: dict[str, Callable[[Interpreter], Value]] = {
+    "__annotations__": _own_annotations,
+    "__path__": lambda it: it.ref("sys.path"),  # modules of a package are taken from there
+}
+"""Names that a module has without binding them."""
 
 
 def _attribute(it: Interpreter, node: ast.Attribute) -> Value:

@@ -13,7 +13,8 @@ from functools import lru_cache
 from toolchain.scan.policy import load_policy
 
 # Files cost by their size, hardly by their number: as many as the platform takes are no large tree by themselves.
-# Bytes are what costs: 1.8 MB (pydantic) take 20 s with full care and 2.3 s without, on 2 cores.
+# Bytes are what costs: 1.8 MB (pydantic) take 20 s with full care and 2.3 s without, on 2 cores, and one of its
+# honest files then needs more work than a file may.
 LARGE = 1_000
 LARGE_BYTES = 1_500_000
 # Roots that honest files name all the time, with the words that must stand beside them.
