@@ -77,6 +77,29 @@ def refuse_stand_ins(fragments: Sequence[Fragment]) -> None:
             )
 
 
+def refuse_covered_folders(fragments: Sequence[Fragment]) -> None:
+    """Raises ``DependencyFault`` when a path is a file in one piece and a folder in another.
+
+    Of two such layers the later one's file takes the place of the whole folder: a small wheel's file ``torch``
+    would remove the package ``torch/``. Within one layer an extraction would fail.
+    """
+    folders: dict[str, Fragment] = {}
+    for fragment in fragments:
+        for folder in {path.rpartition("/")[0] for path in fragment.digests}:
+            above = folder
+            while above and above not in folders:
+                folders[above] = fragment
+                above = above.rpartition("/")[0]
+    for fragment in fragments:
+        if covered := fragment.digests.keys() & folders.keys():
+            path = min(covered)
+            raise DependencyFault(
+                f"{fragment.wheel.filename} brings a file {path}, in the place of a folder of"
+                f" {folders[path].wheel.filename}",
+                remedy=f"do without {fragment.wheel.name}, or choose another version of it",
+            )
+
+
 def note(found: Sequence[str]) -> str:
     """``found`` for the line of a phase; empty when there is none."""
     if not found:

@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 
 from images.base.model import BaseImage
 from images.bytecode import Bytecode
-from images.collisions import collisions, left_out, refuse_stand_ins
+from images.collisions import collisions, left_out, refuse_covered_folders, refuse_stand_ins
 from images.compile_container import Compiler
 from images.files import Cache, touch
 from images.fragments import Fragment, opening
@@ -79,9 +79,10 @@ def alone(wanted: Wanted, fragment: Fragment) -> Layer:
 def arranged(wanted: Wanted, fragments: Sequence[Fragment]) -> Unpacked:
     """The pieces of ``wanted`` as layers.
 
-    Raises ``DependencyFault`` for a wheel that stands in for the platform's packages.
+    Raises ``DependencyFault`` for a wheel that stands in for the platform's packages or for another's folder.
     """
     refuse_stand_ins(fragments)
+    refuse_covered_folders(fragments)
     largest = sorted(fragments, key=lambda fragment: (-fragment.size, fragment.wheel.name))
     large = [fragment for fragment in largest[:_MOST_LARGE] if is_large(fragment)]
     large.sort(key=lambda fragment: fragment.wheel.name not in PLATFORM_NAMES)

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from images.collisions import collisions, left_out, note, refuse_stand_ins
+from images.collisions import collisions, left_out, note, refuse_covered_folders, refuse_stand_ins
+from images.dependencies import arranged
 from images.fragments import Fragment
 from images.pylock import LockedWheel
 from toolchain.core.errors import DependencyFault
@@ -76,3 +78,24 @@ def test_the_same_file_again_is_no_stand_in():
 def test_nobody_stands_in_for_a_package_that_is_not_there():
     with pytest.raises(DependencyFault, match="in the place of pydantic-core"):
         refuse_stand_ins([fragment("zzz", {"pydantic_core/__init__.py": "1"})])
+
+
+@pytest.mark.parametrize("place", ["pkg", "pkg/sub", "pkg/sub/deep"])
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_file_never_takes_the_place_of_a_folder(names, place):
+    owner, stranger = names
+    pieces = [fragment(owner, {"pkg/sub/deep/x.py": "1", "pkg/y.py": "1"}), fragment(stranger, {place: "2"})]
+    with pytest.raises(DependencyFault, match=f"^{stranger}-1.0.* brings a file {place}, .* {owner}-1.0"):
+        refuse_covered_folders(pieces)
+
+
+def test_folders_are_shared_and_names_may_begin_alike():
+    names = ["pkg/x.py", "pkg/sub/y.py", "pkg.py", "pkg-1.0/z", "pkg/su", "x.py"]
+    refuse_covered_folders([fragment(name.replace("/", "-"), {name: name}) for name in names])
+    refuse_covered_folders([])
+
+
+def test_an_installation_with_such_a_file_is_not_arranged():
+    wanted = SimpleNamespace(role="dependencies", root="/opt")
+    with pytest.raises(DependencyFault, match="in the place of a folder"):
+        arranged(wanted, [fragment("a", {"pkg/x.py": "1"}), fragment("b", {"pkg": "2"})])
