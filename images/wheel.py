@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,9 @@ _SIZE_LIMIT: Final = 8 << 30
 _RATIO_LIMIT: Final = 100
 _RATIO_FREE: Final = 64 << 20  # tables of zeros compress well: a ratio alone condemns nothing small
 _NAME_LIMIT: Final = 1024
+# pandas needs 162 folders, 5 deep. In a layer each costs a header of 512 bytes or more, in the zip next to nothing.
+_DEPTH_LIMIT: Final = 32
+_FOLDER_LIMIT: Final = 20_000
 _RECORD_LIMIT: Final = 32 << 20  # 320 bytes for each of the largest count of files
 _DESCRIPTIONS: Final = (".dist-info", ".egg-info")
 _UNRECORDED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
@@ -171,7 +175,6 @@ class Wheel:
 
     def _check_places(self) -> None:
         seen: set[str] = set()
-        folders: set[str] = set()
         for file in self.files:
             if file.path in seen:
                 raise self._refusal(f"{file.path!r} is in it twice")
@@ -182,10 +185,23 @@ class Wheel:
                 raise self._refusal(f"{top!r} in it speaks for another package")
             if top in PRIVATE_MODULES:
                 raise self._refusal(f"it brings a module {top!r}, which belongs to the platform")
-            parts = file.path.split("/")
-            folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
-        if both := seen & folders:
+        if both := seen & self._folders():
             raise self._refusal(f"{min(both)!r} is a file and a folder in it")
+
+    def _folders(self) -> set[str]:
+        """The folders that its files need. They are counted before their names are made."""
+        folders: set[str] = set()
+        above: list[str] = []
+        for file in self.files:  # sorted, so what is in one folder follows each other
+            parts = file.path.split("/")[:-1]
+            if len(parts) > _DEPTH_LIMIT:
+                raise self._refusal(f"{file.path[:80]!r} lies {len(parts)} folders deep, more than {_DEPTH_LIMIT}")
+            shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(parts, above, strict=False)))
+            if len(folders) + len(parts) - shared > _FOLDER_LIMIT:
+                raise self._refusal(f"it needs more than {_FOLDER_LIMIT} folders")
+            folders.update("/".join(parts[:depth]) for depth in range(shared + 1, len(parts) + 1))
+            above = parts
+        return folders
 
     def _refusal(self, what: str) -> DependencyFault:
         return DependencyFault(
