@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import csv
 import hashlib
 import os
 import stat
@@ -17,6 +15,8 @@ from typing import Final
 
 from images.inflating import DAMAGE, METHODS, unpacked
 from images.layout import PRIVATE_MODULES, WHITEOUT
+from images.record import RecordFault, digests
+from images.zip_table import BoundedReader, TableTooLarge
 from toolchain.core.errors import DependencyFault
 
 # The largest wheels on the index hold about 20,000 files; CUDA libraries unpack to 1.2 GB at a ratio of 2 to 3.
@@ -25,10 +25,13 @@ _SIZE_LIMIT: Final = 8 << 30
 _RATIO_LIMIT: Final = 100
 _RATIO_FREE: Final = 64 << 20  # tables of zeros compress well: a ratio alone condemns nothing small
 _NAME_LIMIT: Final = 1024
-# pandas needs 162 folders, 5 deep. In a layer each costs a header of 512 bytes or more, in the zip next to nothing.
+# pandas needs 162 folders, 5 deep. Each costs a layer a header of 512 bytes or more, and the zip next to nothing.
 _DEPTH_LIMIT: Final = 32
 _FOLDER_LIMIT: Final = 20_000
-_RECORD_LIMIT: Final = 32 << 20  # 320 bytes for each of the largest count of files
+_TABLE_LIMIT: Final = 32 << 20  # 320 bytes for each of the largest count of files
+# A line of RECORD holds a name and 60 bytes: about 100 bytes in all, measured.
+_RECORD_FREE: Final = 64 << 10
+_RECORD_FOR_A_FILE: Final = 1200
 _DESCRIPTIONS: Final = (".dist-info", ".egg-info")
 _UNRECORDED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
@@ -92,8 +95,6 @@ class Wheel:
         entries = [entry for entry in listed if not entry.is_dir()]
         packed = sum(entry.compress_size for entry in entries)
         size = sum(entry.file_size for entry in entries)
-        if len(entries) > _COUNT_LIMIT:
-            raise self._refusal(f"it holds {len(entries)} files, more than {_COUNT_LIMIT}")
         if size > _SIZE_LIMIT:
             raise self._refusal(f"it unpacks to {size >> 20} MiB, more than {_SIZE_LIMIT >> 20}")
         if size > _RATIO_FREE and size > _RATIO_LIMIT * max(packed, 1):
@@ -131,31 +132,16 @@ class Wheel:
         tables = [entry for entry in tables if entry.filename.count("/") == 1]
         if len(tables) != 1:
             raise self._refusal(f"it has {len(tables)} RECORD files where one is needed")
-        if tables[0].file_size > _RECORD_LIMIT:
-            raise self._refusal(f"its RECORD is larger than {_RECORD_LIMIT >> 20} MiB")
+        if tables[0].file_size > (most := max(_RECORD_FREE, _RECORD_FOR_A_FILE * len(entries))):
+            raise self._refusal(f"its RECORD is larger than {most >> 10} KiB, and it holds {len(entries)} files")
         folder = tables[0].filename.rpartition("/")[0]
+        unrecorded: dict[str, str | None] = {f"{folder}/{name}": None for name in _UNRECORDED}
         table = WheelFile(tables[0].filename, tables[0], executable=False, sha256=None)
         try:
-            rows = list(csv.reader(self.read(table).decode().splitlines()))
-        except UnicodeDecodeError:
-            raise self._refusal("its RECORD is not UTF-8") from None
-        except csv.Error as reason:
-            raise self._refusal(f"its RECORD is no table: {reason}") from None
-        record: dict[str, str | None] = {f"{folder}/{name}": None for name in _UNRECORDED}
-        for row in rows:
-            if len(row) >= 2 and row[0] not in record:
-                record[row[0]] = self._digest(row[0], row[1])
-        return record
-
-    def _digest(self, path: str, written: str) -> str | None:
-        algorithm, _, value = written.partition("=")
-        if algorithm != "sha256":
-            # PEP 427 asks for sha256 or better. Stronger ones are rare; the wheel's own SHA-256 covers the bytes.
-            return None
-        try:
-            return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
-        except ValueError:
-            raise self._refusal(f"the digest of {path!r} in RECORD cannot be read") from None
+            names = {entry.filename for entry in entries} - unrecorded.keys()
+            return digests(self.chunks(table), names) | unrecorded
+        except RecordFault as reason:
+            raise self._refusal(f"its RECORD {reason}") from reason
 
     def _file(self, entry: zipfile.ZipInfo, record: dict[str, str | None]) -> WheelFile | None:
         if entry.filename not in record:
@@ -204,24 +190,27 @@ class Wheel:
         return folders
 
     def _refusal(self, what: str) -> DependencyFault:
-        return DependencyFault(
-            f"{self.filename} is refused: {what}",
-            remedy="choose another version of the package, and tell its authors",
-        )
+        return _refusal(self.filename, what)
 
 
 @contextmanager
 def open_wheel(path: Path, filename: str) -> Iterator[Wheel]:
     """Open and check a wheel. Raises ``DependencyFault`` when it is not one that we install."""
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as reason:
-        raise DependencyFault(
-            f"{filename} is refused: it is not a zip archive ({reason})",
-            remedy="choose another version of the package, and tell its authors",
-        ) from reason
-    with archive:
-        yield Wheel(archive, filename)
+    with BoundedReader(path, _COUNT_LIMIT, _TABLE_LIMIT) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except TableTooLarge as reason:
+            raise _refusal(filename, str(reason)) from reason
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as reason:
+            raise _refusal(filename, f"it is not a zip archive ({reason})") from reason
+        with archive:
+            yield Wheel(archive, filename)
+
+
+def _refusal(filename: str, what: str) -> DependencyFault:
+    return DependencyFault(
+        f"{filename} is refused: {what}", remedy="choose another version of the package, and tell its authors"
+    )
 
 
 def _package(name: str) -> str:
