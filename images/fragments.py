@@ -42,8 +42,8 @@ class Fragment:
     """The unpacked files of one wheel as tar entries, without directories above the installation ``root``.
 
     ``diff_id`` is that of a layer which holds these entries alone, after ``opening(root)``; ``size`` counts the
-    bytes of ``tar``. ``left_out`` are files of the wheel that are not installed because they would run code by
-    themselves. ``made`` says that it was not in the cache before.
+    bytes of ``tar``. ``left_out`` are files of the wheel that are not installed, though a user might miss them.
+    ``made`` says that it was not in the cache before.
     """
 
     wheel: LockedWheel
