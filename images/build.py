@@ -20,11 +20,12 @@ from images.build_container import any_abandoned, remove_abandoned
 from images.build_phases import PhaseResult, Phases
 from images.code import SourceFile, code_layer, file_changed
 from images.cuda import CudaNeeds, cuda_labels, cuda_needs, summary
+from images.dependencies import Installation
 from images.engine_calls import inspect_image
 from images.environment import cache_directory
 from images.files import Cache
 from images.image_config import ImageConfig, Layer
-from images.installed import Installation, Installer
+from images.installed import Installed, Installer
 from images.layout import LABEL_BASE, LABEL_LOCK, LABEL_PLUGIN, LABEL_ROLE, LABEL_TESTS, PYTEST_REQUIREMENTS
 from images.lock import Resolution, resolve
 from images.placing import Order, Placed, Route, matches, place
@@ -181,15 +182,7 @@ class _Build:
                 placed = self._placed(image, previous)
                 phase.cached = placed is not None
                 if placed is None:
-                    try:
-                        placed = self._place(image, base, installed.held)
-                    except (EngineRefused, FileChanged):
-                        # The engine lost a layer that we no longer have, or that a disk damaged: make it again.
-                        repaired = installer.repair(wanted, installed.layers)
-                        if repaired is None:
-                            raise
-                        image = self._image(base, wanted, (*repaired.layers, code))
-                        placed = self._place(image, base, repaired.held)
+                    image, placed = self._place_or_repair(base, wanted, installer, installed, code)
         self._settle(placed.id, previous)
         size = sum(layer.size for layer in image.layers)
         tests = wanted[1].lock if len(wanted) > 1 else None
@@ -266,6 +259,25 @@ class _Build:
         if previous is None or not matches(previous, image):
             return None
         return Placed(str(previous["Id"]), "present")
+
+    def _place_or_repair(
+        self,
+        base: BaseImage,
+        wanted: tuple[Installation, ...],
+        installer: Installer,
+        installed: Installed,
+        code: Layer,
+    ) -> tuple[ImageConfig, Placed]:
+        image = self._image(base, wanted, (*installed.layers, code))
+        try:
+            return image, self._place(image, base, installed.held)
+        except (EngineRefused, FileChanged):
+            # The engine lost a layer that we no longer have, or that a disk damaged: make it again.
+            repaired = installer.repair(wanted, installed.layers)
+            if repaired is None:
+                raise
+        image = self._image(base, wanted, (*repaired.layers, code))
+        return image, self._place(image, base, repaired.held)
 
     def _place(self, image: ImageConfig, base: BaseImage, held: frozenset[str]) -> Placed:
         memory = RouteMemory(self._cache, self._engine)

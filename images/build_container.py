@@ -23,8 +23,10 @@ from toolchain.core.image_layout import PYTHON, USER
 _LABEL_OWNER: Final = LABEL + "owner"
 _SECONDS: Final = 700
 _MEMORY: Final = 2 << 30
-# A container whose owner this cache does not know belongs to another machine; by then it must have ended.
-_ABANDONED_SECONDS: Final = 3600
+_FILE_SIZE: Final = 4 << 30
+# A container whose owner this cache does not know belongs to another machine; by then that must have ended. It
+# waits for downloads, which on a slow line take hours.
+_ABANDONED_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,12 @@ def build_container(engine: ContainerEngine, work: Work, cache: Cache) -> Iterat
     remove_abandoned(engine, cache)
     owner = f"owner-{secrets.token_hex(8)}"
     with cache.lock(owner):
-        with engine_errors(work.doing):
-            created = api.create_container_from_config(config(engine, work, owner))  # type: ignore[no-untyped-call]
+        try:
+            with engine_errors(work.doing):
+                created = api.create_container_from_config(config(engine, work, owner))  # type: ignore[no-untyped-call]
+        except EngineRefused:
+            cache.forget_lock(owner)
+            raise
         container = str(created["Id"])
         try:
             yield container
@@ -85,7 +91,11 @@ def config(engine: ContainerEngine, work: Work, owner: str) -> dict[str, Any]:
         memswap_limit=_MEMORY,
         ipc_mode="private",
         # podman asks for limits of its own otherwise, and fails where the service may not raise them that far.
-        ulimits=[Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="nproc", soft=8192, hard=8192)],
+        ulimits=[
+            Ulimit(name="nofile", soft=1024, hard=1024),
+            Ulimit(name="nproc", soft=8192, hard=8192),
+            Ulimit(name="fsize", soft=_FILE_SIZE, hard=_FILE_SIZE),
+        ],
     )
     created = api.create_container_config(
         work.base.id,
@@ -103,8 +113,11 @@ def config(engine: ContainerEngine, work: Work, owner: str) -> dict[str, Any]:
 
 def _remove(engine: ContainerEngine, container: str, owner: str, cache: Cache) -> None:
     """Remove the container, and only then its owner's lock."""
+    import docker.errors
+
     with suppress(Exception):
-        engine.client.api.remove_container(container, force=True, v=True)
+        with suppress(docker.errors.NotFound):
+            engine.client.api.remove_container(container, force=True, v=True)
         cache.forget_lock(owner)
 
 
@@ -124,3 +137,8 @@ def remove_abandoned(engine: ContainerEngine, cache: Cache) -> None:
         old = time.time() - float(container["Created"]) > _ABANDONED_SECONDS
         if alive is False or (alive is None and old):
             _remove(engine, str(container["Id"]), owner, cache)
+    for lock in (cache.root / "locks").glob("owner-*.lock"):
+        # Of a container that was never made, or of another engine that has had its day.
+        with suppress(FileNotFoundError):
+            if time.time() - lock.stat().st_mtime > _ABANDONED_SECONDS and not cache.is_locked(lock.stem):
+                lock.unlink()

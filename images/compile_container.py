@@ -10,12 +10,12 @@ import io
 import os
 import struct
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from images.base.model import BaseImage
 from images.build_container import Work, build_container, run_to_end
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 PROGRAM: Final = (Path(__file__).parent / "inside" / "compile_sources.py").read_text(encoding="utf-8")
 _FOLDER: Final = "mixpeek-compile"
-_OUTPUT_LIMIT: Final = 2 << 30
+_RESULT_LIMIT: Final = 256 << 20
+_HEADER: Final = struct.Struct("<II")
+_LENGTH: Final = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
@@ -51,37 +53,40 @@ class Compiler:
 
     def __init__(self, engine: ContainerEngine, base: BaseImage, cache: Cache) -> None:
         self._engine = engine
+        self._cache = cache
         self._work = compiling(base)
         self._end = ExitStack()
         self._pool = ThreadPoolExecutor(1, "compiler")
-        container = build_container(engine, self._work, cache)
-        self._container = self._pool.submit(self._end.enter_context, container)
 
     def __enter__(self) -> Self:
+        container = build_container(self._engine, self._work, self._cache)
+        self._container = self._pool.submit(self._end.enter_context, container)
         return self
 
-    def __exit__(self, *reason: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True)
         self._end.close()
 
-    def compile(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
+    def close(self) -> None:
+        """Begin to remove the container: it is not needed any more."""
+        self._pool.submit(self._end.close)
+
+    def compile(self, chunks: Sequence[Chunk]) -> Generator[bytes, None, None]:
         """The contents of a ``.pyc`` for each source in order, empty for one that does not compile.
 
         Raises ``EngineRefused`` when the container fails or answers nonsense, ``EngineUnavailable`` when the
         engine is gone.
         """
+        if not chunks:
+            return
         api = self._engine.client.api
-        job = b"".join(_framed(chunk) for chunk in chunks)
         container = self._container.result()
         with engine_errors(self._work.doing):
-            api.put_archive(container, "/", _job(job))
+            api.put_archive(container, "/", _job(chunks))
         run_to_end(self._engine, container, self._work)
         with engine_errors(self._work.doing):
             stream, _ = api.get_archive(container, f"/{_FOLDER}/output", chunk_size=1 << 20)
-            output = _only_file(stream)
-        # Beside what follows, and before it: should the engine die then, nothing of ours is left in it.
-        self._pool.submit(self._end.close)
-        return _results(output)
+            yield from _results(stream)
 
 
 def compiling(base: BaseImage) -> Work:
@@ -91,50 +96,66 @@ def compiling(base: BaseImage) -> Work:
     return Work(base, "compile bytecode", arguments, environment={"PYTHONHASHSEED": "0"})
 
 
-def _framed(chunk: Chunk) -> bytes:
-    body = io.BytesIO()
-    with chunk.tar.open("rb", buffering=0) as tar:
-        for source in chunk.sources:
-            path = f"/{source.path}".encode()
-            body.write(struct.pack("<I", len(path)) + path + struct.pack("<I", source.size))
-            body.write(os.pread(tar.fileno(), source.size, source.offset))
-    return struct.pack("<II", len(chunk.sources), body.tell()) + body.getvalue()
-
-
-def _job(sources: bytes) -> Iterator[bytes]:
+def _job(chunks: Sequence[Chunk]) -> Iterator[bytes]:
+    size = sum(_HEADER.size + _framed_size(chunk) for chunk in chunks)
     yield header(f"{_FOLDER}/", 0, b"5", 0o700, owner=USER_ID, group=USER_ID)
-    yield file_header(f"{_FOLDER}/input", len(sources))
-    yield sources
-    yield padding(len(sources))
+    yield file_header(f"{_FOLDER}/input", size)
+    for chunk in chunks:
+        yield _framed(chunk)
+    yield padding(size)
     yield END
 
 
-def _only_file(stream: Iterator[bytes]) -> bytes:
-    data = bytearray()
-    for chunk in stream:
-        data += chunk
-        if len(data) > _OUTPUT_LIMIT:
-            raise _nonsense("it wrote more than any bytecode")
+def _framed(chunk: Chunk) -> bytes:
+    body = io.BytesIO()
+    body.write(_HEADER.pack(len(chunk.sources), _framed_size(chunk)))
+    with chunk.tar.open("rb", buffering=0) as tar:
+        for source in chunk.sources:
+            path = f"/{source.path}".encode()
+            body.write(_LENGTH.pack(len(path)) + path + _LENGTH.pack(source.size))
+            body.write(os.pread(tar.fileno(), source.size, source.offset))
+    return body.getvalue()
+
+
+def _framed_size(chunk: Chunk) -> int:
+    return sum(2 * _LENGTH.size + len(f"/{source.path}".encode()) + source.size for source in chunk.sources)
+
+
+class _Stream(io.RawIOBase):
+    """Chunks of bytes as a file that is read once."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            if (chunk := next(self._chunks, None)) is None:
+                return 0
+            self._left = memoryview(chunk)
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
+def _results(stream: Iterator[bytes]) -> Iterator[bytes]:
+    """What the one file in an archive holds, result by result: no more than one of them is in memory."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        with tarfile.open(fileobj=io.BufferedReader(_Stream(stream)), mode="r|", bufsize=1 << 20) as archive:
             member = archive.next()
             content = archive.extractfile(member) if member is not None and member.isreg() else None
-            if content is not None:
-                return content.read()
+            while content is not None and len(length := content.read(_LENGTH.size)) == _LENGTH.size:
+                (size,) = _LENGTH.unpack(length)
+                code = content.read(size) if size <= _RESULT_LIMIT else b""
+                if len(code) < size:
+                    break
+                yield code
     except tarfile.TarError:
         pass
-    raise _nonsense("it gave no file back")
-
-
-def _results(output: bytes) -> Iterator[bytes]:
-    position = 0
-    while position + 4 <= len(output):
-        (size,) = struct.unpack_from("<I", output, position)
-        position += 4
-        if position + size > len(output):
-            break
-        yield output[position : position + size]
-        position += size
     raise _nonsense("its answer breaks off")
 
 

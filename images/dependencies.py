@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from images.base.model import BaseImage
 from images.bytecode import Bytecode
@@ -41,15 +41,13 @@ _LARGE: Final = 16 << 20
 _MOST_LARGE: Final = 48
 
 
-class Wanted(Protocol):
-    """What is installed where."""
+@dataclass(frozen=True)
+class Installation:
+    """A lock, the folder of the image that it is installed in, and what its layers are called."""
 
-    @property
-    def lock(self) -> Lock: ...
-    @property
-    def root(self) -> str: ...
-    @property
-    def role(self) -> str: ...
+    lock: Lock
+    root: str
+    role: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Unpacked:
     The pieces are in the order of the layers: of a file that several bring the last one's is kept.
     """
 
-    wanted: Wanted
+    wanted: Installation
     fragments: tuple[Fragment, ...]
     layers: tuple[Layer, ...]
 
@@ -69,14 +67,14 @@ def is_large(fragment: Fragment) -> bool:
     return fragment.size >= _LARGE
 
 
-def alone(wanted: Wanted, fragment: Fragment) -> Layer:
+def alone(wanted: Installation, fragment: Fragment) -> Layer:
     """The layer that holds nothing but a piece of ``wanted``."""
     parts: tuple[Part, ...] = (opening(fragment.root), FilePart(fragment.tar, fragment.size), END)
     role = f"{wanted.role}: {fragment.wheel.name} {fragment.wheel.version}"
     return Layer(role, fragment.diff_id, total_size(parts), parts)
 
 
-def arranged(wanted: Wanted, fragments: Sequence[Fragment]) -> Unpacked:
+def arranged(wanted: Installation, fragments: Sequence[Fragment]) -> Unpacked:
     """The pieces of ``wanted`` as layers.
 
     Raises ``DependencyFault`` for a wheel that stands in for the platform's packages or for another's folder.
@@ -105,7 +103,7 @@ class DependencyLayers:
         self._base = base
         self._bytecode = Bytecode(cache)
 
-    def recorded(self, wanted: Wanted) -> tuple[Layer, ...] | None:
+    def recorded(self, wanted: Installation) -> tuple[Layer, ...] | None:
         """The layers if they were made before, without parts where some were pruned since; under 1 ms."""
         path = self._record(wanted)
         try:
@@ -115,7 +113,7 @@ class DependencyLayers:
         touch(path)
         return tuple(self._layer(entry, wanted.root) for entry in content["layers"])
 
-    def remarks(self, wanted: Wanted) -> list[str]:
+    def remarks(self, wanted: Installation) -> list[str]:
         """What there is to say of layers that are on record: files that collide, files that were left out."""
         with suppress(OSError, ValueError):
             return [str(line) for line in json.loads(self._record(wanted).read_bytes())["remarks"]]
@@ -146,7 +144,7 @@ class DependencyLayers:
         self._cache.write(self._record(wanted), json.dumps(record).encode())
         return layers
 
-    def discard_damaged(self, wanted: Wanted, layers: Sequence[Layer]) -> bool:
+    def discard_damaged(self, wanted: Installation, layers: Sequence[Layer]) -> bool:
         """Remove the pieces of ``layers`` that no longer give their digests; returns whether there were any."""
         damaged = [layer for layer in layers if layer.parts and not _intact(layer)]
         if damaged:
@@ -174,7 +172,7 @@ class DependencyLayers:
             parts = (opening(root), *pieces, END)
         return Layer(entry["role"], entry["diff_id"], entry["size"], parts)
 
-    def _record(self, wanted: Wanted) -> Path:
+    def _record(self, wanted: Installation) -> Path:
         made_by = [_INSTALLER, self._base.runnable.source_id, wanted.lock.target.python]
         key = sha256_json(["dependencies", LAYOUT_VERSION, *made_by, wanted.lock.digest, wanted.root, wanted.role])
         return self._cache.root / "layers" / f"{key}.json"

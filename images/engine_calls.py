@@ -63,14 +63,17 @@ def pull_image(engine: ContainerEngine, reference: str, architecture: str, silen
 
 
 def remove_image(engine: ContainerEngine, image: str) -> bool:
-    """Remove an image or name that nothing uses; returns whether it went. Never raises for one that stays."""
+    """Remove an image or name that nothing uses; returns whether it is gone. Never raises for one that stays."""
     import docker.errors
     import requests
 
-    with suppress(docker.errors.APIError, requests.RequestException):
+    try:
         engine.client.api.remove_image(image, force=False, noprune=False)
+    except docker.errors.NotFound:
         return True
-    return False
+    except (docker.errors.APIError, requests.RequestException):
+        return False
+    return True
 
 
 def list_images(engine: ContainerEngine, label: str) -> list[Mapping[str, Any]]:

@@ -75,23 +75,30 @@ class Fragments:
 
         Raises ``DependencyFault`` for a wheel that is refused, ``DownloadCorrupt`` for one that a disk damaged.
         """
-        key = sha256_json(["fragment", LAYOUT_VERSION, wheel.sha256, root])
+        key = sha256_json(["fragment", LAYOUT_VERSION, wheel.sha256, wheel.filename, root])
         tar = self._cache.root / "fragments" / key[:2] / f"{key}.tar"
         table = tar.with_suffix(".json")
         made = False
-        if not (tar.is_file() and table.is_file()):
+        if (content := _whole(tar, table)) is None:
             with self._cache.lock(key):
-                if not (tar.is_file() and table.is_file()):
-                    self._write(path, wheel, root, tar, table)
+                if (content := _whole(tar, table)) is None:
+                    content = self._write(path, wheel, root, tar, table)
                     made = True
         touch(tar)
-        content = json.loads(table.read_bytes())
-        sources = tuple(Source(*entry) for entry in content["sources"])
-        files, left_out = content["files"], tuple(content["left_out"])
-        place = (root, tar, content["size"], content["diff_id"])
-        return Fragment(wheel, key, *place, sources, files, left_out, made)
+        return Fragment(
+            wheel=wheel,
+            key=key,
+            root=root,
+            tar=tar,
+            size=content["size"],
+            diff_id=content["diff_id"],
+            sources=tuple(Source(*entry) for entry in content["sources"]),
+            digests=content["files"],
+            left_out=tuple(content["left_out"]),
+            made=made,
+        )
 
-    def _write(self, path: Path, wheel: LockedWheel, root: str, tar: Path, table: Path) -> None:
+    def _write(self, path: Path, wheel: LockedWheel, root: str, tar: Path, table: Path) -> dict[str, Any]:
         # Checked again at the only moment of use: a disk may lose what a killed machine had not yet written.
         if sha256_file(path) != wheel.sha256:
             path.unlink(missing_ok=True)
@@ -101,6 +108,16 @@ class Fragments:
         with open_wheel(path, wheel.filename) as opened, self._cache.replacing(tar) as stream:
             content = {**_Writer(stream, root).write(opened), "left_out": opened.left_out}
         self._cache.write(table, json.dumps(content).encode())
+        return content
+
+
+def _whole(tar: Path, table: Path) -> dict[str, Any] | None:
+    """The table of a piece; ``None`` without one, and where a killed machine left the piece in another size."""
+    try:
+        content: dict[str, Any] = json.loads(table.read_bytes())
+        return content if tar.stat().st_size == content["size"] else None
+    except (OSError, ValueError):
+        return None
 
 
 class _Writer:

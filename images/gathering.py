@@ -28,7 +28,7 @@ class Gathering:
         self._store = WheelStore(cache)
         self._fragments = Fragments(cache)
         self._pool = ThreadPoolExecutor(_WORKERS, "unpack")
-        self._tasks: dict[tuple[str, str], Future[Fragment]] = {}
+        self._tasks: dict[tuple[str, LockedWheel], Future[Fragment]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +50,11 @@ class Gathering:
             return fragment
 
         def arrived(wheel: LockedWheel, path: Path) -> None:
-            self._tasks[root, wheel.sha256] = self._pool.submit(unpack, wheel, path)
+            # A wheel that was refused by now is told before gigabytes more come.
+            for task in list(self._tasks.values()):
+                if task.done():
+                    task.result()
+            self._tasks[root, wheel] = self._pool.submit(unpack, wheel, path)
 
         return self._store.fetch(lock.wheels, progress, arrived).downloaded
 
@@ -59,4 +63,4 @@ class Gathering:
 
         Raises ``DependencyFault`` for a wheel that is refused.
         """
-        return [self._tasks[root, wheel.sha256].result() for wheel in lock.wheels]
+        return [self._tasks[root, wheel].result() for wheel in lock.wheels]

@@ -25,14 +25,9 @@ _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
 
 
-def docker_archive(image: ImageConfig, tag: str, included: Collection[str]) -> Iterator[bytes]:
-    """The image as ``docker save`` writes it; ``included`` are the diff ids whose tars go in."""
-    return growing_archive("docker", _distinct(image, included), lambda: image, tag)
-
-
-def oci_archive(image: ImageConfig, tag: str, included: Collection[str]) -> Iterator[bytes]:
-    """The image as an OCI layout; ``included`` are the diff ids whose tars go in."""
-    return growing_archive("oci", _distinct(image, included), lambda: image, tag)
+def image_archive(form: Format, image: ImageConfig, tag: str, included: Collection[str]) -> Iterator[bytes]:
+    """The image with those of its layers whose diff ids are ``included``."""
+    return growing_archive(form, _distinct(image, included), lambda: image, tag)
 
 
 def growing_archive(

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from images.base import BaseImage
 from images.build_phases import Phases
 from images.cache import prune
 from images.collisions import note
 from images.compile_container import Compiler
-from images.dependencies import DependencyLayers, Unpacked, alone, arranged, is_large
+from images.dependencies import DependencyLayers, Installation, Unpacked, alone, arranged, is_large
 from images.files import Cache
 from images.fragments import Fragment
 from images.gathering import Gathering, Ready
 from images.image_config import Layer
 from images.preload import Preload
-from images.pylock import Lock
 from toolchain.core.containers.model import ContainerEngine
-
-
-@dataclass(frozen=True)
-class Installation:
-    """A lock, the folder of the image that it is installed in, and what its layer is called."""
-
-    lock: Lock
-    root: str
-    role: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +38,7 @@ class Installer:
         self._engine = engine
         self._phases = phases
         self._preload = preload
+        self._below = frozenset(layer.diff_id for layer in base.config.layers)
 
     def install(self, wanted: tuple[Installation, ...]) -> Installed:
         """The layers of ``wanted``. Those on record are named by it, also when their pieces were pruned since."""
@@ -62,13 +53,16 @@ class Installer:
                     phase.bytes = sum(layer.size for layer in layers)
                     phase.note = self._note(wanted)
         # Any plugin's image may have brought them; believing so saves asking.
-        return Installed(layers, self._preload.held() | {layer.diff_id for layer in layers})
+        return Installed(layers, self._below | {layer.diff_id for layer in layers})
 
     def repair(self, wanted: tuple[Installation, ...], layers: tuple[Layer, ...]) -> Installed | None:
         """New layers if pieces of ``layers`` are missing or damaged, ``None`` if all are as they should be."""
         missing = any(not layer.parts for layer in layers)
         damaged = [self._layers.discard_damaged(entry, self._layers.recorded(entry) or ()) for entry in wanted]
-        return self._made(wanted) if missing or any(damaged) else None
+        if not missing and not any(damaged):
+            return None
+        # An engine that refused these layers once is given all of them.
+        return replace(self._made(wanted), held=self._below)
 
     def _note(self, wanted: tuple[Installation, ...]) -> str:
         return note([line for entry in wanted for line in self._layers.remarks(entry)])
@@ -95,7 +89,7 @@ class Installer:
 
     def _assembled(self, groups: Sequence[Unpacked], compiler: Compiler, say: Callable[[str], None]) -> Installed:
         ahead = groups[0].layers
-        # The last holds the small wheels: no other plugin is likely to have just these.
+        # The last holds the small wheels, if there are any: no other plugin is likely to have just these.
         self._preload.offer(ahead[-1])
         self._preload.complete(ahead)
         say("compiling bytecode")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolchain.core.errors import DownloadCorrupt
 from toolchain.core.tarball import FilePart
 
 
@@ -61,11 +62,19 @@ def _ranges(path: Path, kept: list[_Entry]) -> list[FilePart]:
 
 
 def _entries(path: Path) -> Iterator[_Entry]:
-    size = path.stat().st_size
-    if size == 0:  # the bytecode of a wheel without sources
-        return
-    with tarfile.open(path, "r:") as archive:
-        members = archive.getmembers()
+    try:
+        size = path.stat().st_size
+        if size == 0:  # the bytecode of a wheel without sources
+            return
+        with tarfile.open(path, "r:") as archive:
+            members = archive.getmembers()
+    except (OSError, tarfile.TarError) as reason:
+        path.unlink(missing_ok=True)
+        raise DownloadCorrupt(
+            f"a piece in the cache is gone or damaged ({reason})",
+            where=str(path),
+            remedy="run the same command again: it is made anew",
+        ) from reason
     # A member's offset is that of its first header, which may be a pax record's.
     ends = [*(member.offset for member in members[1:]), size]
     for member, end in zip(members, ends, strict=True):

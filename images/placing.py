@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from images.engine_calls import inspect_image, load_archive
-from images.image_archive import Format, docker_archive, oci_archive
+from images.image_archive import Format, image_archive
 from images.image_config import RUN_KEYS, ImageConfig
 from images.layout import LABEL_IMAGE
 from images.stepwise import Below, build_stepwise
@@ -85,8 +85,7 @@ def _attempt(engine: ContainerEngine, order: Order, route: Route) -> Placed | No
         included -= order.held
     elif included.isdisjoint(order.held):
         return None  # it was the same archive as the partial one
-    archive = {"oci": oci_archive, "docker": docker_archive}[archive_format(engine)]
-    load_archive(engine, archive(image, order.tag, included))
+    load_archive(engine, image_archive(archive_format(engine), image, order.tag, included))
     # An engine may have said "loaded" and kept nothing, or kept what had the name before.
     found = inspect_image(engine, order.tag)
     return Placed(str(found["Id"]), route) if found is not None and matches(found, image) else None

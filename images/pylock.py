@@ -66,6 +66,9 @@ def parse_pylock(text: str, target: Target) -> Lock:
     wheels = [_wheel(package, target) for package in packages if _applies(package, target)]
     if len({wheel.name for wheel in wheels}) < len(wheels):
         raise DependencyFault("the lock names a package twice", remedy=_UPGRADE)
+    if len({wheel.sha256 for wheel in wheels}) < len(wheels):
+        # Whoever has the bytes of one would pass for the other.
+        raise DependencyFault("the lock gives two packages the same bytes", remedy=_UPGRADE)
     return Lock(tuple(sorted(wheels, key=lambda wheel: wheel.name)), target, text)
 
 

@@ -12,6 +12,7 @@ strings the process has interned before, so a shared worker's output would vary 
 
 import io
 import os
+import resource
 import signal
 import struct
 import sys
@@ -24,27 +25,41 @@ _HEADER = struct.Struct("<II")
 _LENGTH = struct.Struct("<I")
 _NOTHING = _LENGTH.pack(0)
 _SECONDS = 600
+# More at once would not fit the container's memory; a chunk of honest sources takes 150 MB.
+_WIDTH = 8
+_MEMORY = 1 << 30
+# Constants are folded: 15 kB of source may become 5 MB. What grows so is compiled at each import instead.
+_GROWTH = 16
+_SMALL = 1 << 20
 # What a source that is not ours may raise from the compiler; anything else is a fault of this program.
 _UNCOMPILABLE = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 
 
 def main(source: Path, target: Path) -> None:
     """Compile all chunks of ``source`` into ``target``, as many at once as there are cores."""
-    width = max(1, len(os.sched_getaffinity(0)))
+    width = max(1, min(_WIDTH, len(os.sched_getaffinity(0))))
     running: set[int] = set()
     counts: list[int] = []
     with source.open("rb") as stream:
         while header := stream.read(_HEADER.size):
             count, size = _HEADER.unpack(header)
             if len(running) >= width:
-                running.discard(os.wait()[0])
+                running.discard(_ended())
             running.add(_start(count, stream.read(size), _place(target, len(counts))))
             counts.append(count)
     while running:
-        running.discard(os.wait()[0])
+        running.discard(_ended())
     with target.open("wb") as output:
         for number, count in enumerate(counts):
             output.write(_result(_place(target, number), count))
+
+
+def _ended() -> int:
+    """Wait for a child. One that was killed had too little memory, which says nothing of its sources."""
+    process, status = os.wait()
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        raise SystemExit("too little memory to compile the sources: one of them may be made to take it")
+    return process
 
 
 def _place(target: Path, number: int) -> Path:
@@ -57,6 +72,7 @@ def _start(count: int, body: bytes, output: Path) -> int:
         return process
     status = 1
     try:
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
         output.write_bytes(_compile_chunk(count, io.BytesIO(body)))
         status = 0
     finally:
@@ -82,7 +98,8 @@ def _compile_one(path: str, source: bytes) -> bytes:
     except _UNCOMPILABLE:
         return b""
     # Unchecked: the layer is read-only, and a stat for each import costs more than it protects.
-    return bytes(_code_to_hash_pyc(code, util.source_hash(source), checked=False))
+    pyc = bytes(_code_to_hash_pyc(code, util.source_hash(source), checked=False))
+    return pyc if len(pyc) <= max(_SMALL, _GROWTH * len(source)) else b""
 
 
 def _result(path: Path, count: int) -> bytes:

@@ -1,6 +1,7 @@
 """Builds on the real engine: what is in the image, what is found again, and what it costs."""
 
 import os
+import shutil
 import time
 
 import pytest
@@ -170,7 +171,7 @@ def test_another_dependency_costs_that_dependency(base, warm, plugin):
 
 
 def test_large_wheels_go_ahead_and_leave_no_image_of_their_own(engine, base, fresh, plugin, monkeypatch):
-    sent = []
+    before, sent = sent_ahead(engine), []
     monkeypatch.setattr(
         preload, "load_archive", lambda engine, archive: sent.append(load_archive(engine, archive))
     )
@@ -178,22 +179,42 @@ def test_large_wheels_go_ahead_and_leave_no_image_of_their_own(engine, base, fre
     assert len(sent) == 1
     assert built.route == "partial"
     assert run_inside(engine, built.id, f"{PATHS}import isodate, pandas; print('there')") == "there"
-    assert engine.client.api.images(filters={"label": "com.mixpeek.role=preload"}) == []
-    assert not list((fresh.root / "retired").rglob("sha256*"))
+    assert sent_ahead(engine) == before
+    notes = {path.name for path in (fresh.root / "retired").rglob("*") if path.is_file()}
+    assert all(engine.client.api.inspect_image(f"sha256:{name}") for name in notes)
+
+
+def sent_ahead(engine):
+    """The images that only hold layers; other work on this machine may have some."""
+    return {image["Id"] for image in engine.client.api.images(filters={"label": "com.mixpeek.role=preload"})}
 
 
 def test_what_a_killed_build_sent_ahead_is_removed_by_a_later_one(engine, base, warm, plugin, monkeypatch):
+    before = sent_ahead(engine)
     small = next(layer for layer in plugin.build(warm, "iniconfig").layers if layer.role == "dependencies")
     killed = preload.Preload(engine, warm, base, None)
     killed.offer(small)
     killed.complete((small,))
     assert small.diff_id in killed.held()
-    assert len(engine.client.api.images(filters={"label": "com.mixpeek.role=preload"})) == 1
+    assert len(sent_ahead(engine) - before) == 1
     plugin.build(warm)
-    assert len(engine.client.api.images(filters={"label": "com.mixpeek.role=preload"})) == 1
+    assert len(sent_ahead(engine) - before) == 1
     monkeypatch.setattr(retired, "_GRACE_SECONDS", 0.0)
     plugin.build(warm)
-    assert engine.client.api.images(filters={"label": "com.mixpeek.role=preload"}) == []
+    assert sent_ahead(engine) == before
+
+
+@pytest.mark.usefixtures("small")
+def test_what_was_sent_ahead_from_a_cache_that_is_gone_goes_by_age(engine, base, fresh, plugin, monkeypatch):
+    small = next(layer for layer in plugin.build(fresh, "iniconfig").layers if layer.role == "dependencies")
+    killed = preload.Preload(engine, fresh, base, None)
+    killed.offer(small)
+    killed.complete((small,))
+    assert killed.held()
+    shutil.rmtree(fresh.root / "retired")
+    monkeypatch.setattr(preload, "_FORGOTTEN_SECONDS", -1)
+    plugin.build(fresh, "isodate")
+    assert not sent_ahead(engine)
 
 
 def test_an_engine_that_refuses_what_is_sent_ahead_gets_it_with_the_image(
@@ -211,10 +232,11 @@ def test_an_engine_that_refuses_what_is_sent_ahead_gets_it_with_the_image(
 
 
 def test_a_build_that_fails_leaves_nothing_that_it_sent_ahead(engine, base, fresh, plugin, monkeypatch):
+    before = sent_ahead(engine)
     monkeypatch.setattr(compile_container, "PROGRAM", "raise SystemExit(7)")
     with pytest.raises(EngineRefused, match="exit 7"):
         plugin.build(fresh, "isodate")
-    assert engine.client.api.images(filters={"label": "com.mixpeek.role=preload"}) == []
+    assert sent_ahead(engine) == before
     assert left_behind(engine) == []
     assert not list((fresh.root / "tmp").iterdir())
 

@@ -152,3 +152,24 @@ def test_a_wheels_own_bytecode_is_left_out_named_and_never_run(program, index, c
     assert run_inside(plugin.engine, built.id, listed) == "['__init__.py', '__pycache__']"
     compiled = listed.replace("/demo'", "/demo/__pycache__'")
     assert run_inside(plugin.engine, built.id, compiled) == "['__init__.cpython-311.pyc']"
+
+
+def test_bytecode_is_only_ever_that_of_the_source_beside_it(engine, index, cache, plugin):
+    """Two wheels bring the same module, and the one that stays does not compile: its source is what runs."""
+    hidden = b"word = 'what nobody can read'\n"
+    index.add("aaa-1.0-py3-none-any.whl", wheel_bytes("aaa", {"common/x.py": hidden, "common/y.py": hidden}))
+    shown = {"common/x.py": b"word = \n", "common/y.py": b"word = 'what stands there'\n"}
+    index.add("bbb-1.0-py3-none-any.whl", wheel_bytes("bbb", shown))
+    built = plugin.build(cache, "aaa", "bbb")
+    look = """
+import sys
+sys.path.insert(0, "/opt/mixpeek/dependencies")
+from common import y
+print(y.word)
+try:
+    from common import x
+    print(x.word)
+except SyntaxError:
+    print("does not compile")
+"""
+    assert run_inside(engine, built.id, look).splitlines() == ["what stands there", "does not compile"]

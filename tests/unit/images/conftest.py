@@ -13,6 +13,7 @@ from images.files import Cache
 from images.pylock import LockedWheel
 from images.target import Target
 from tests.support.wheels import digest
+from toolchain.core.containers.model import ContainerEngine
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +37,12 @@ def cache(tmp_path):
 @pytest.fixture
 def target():
     return Target("3.11.2", "2.36", "amd64")
+
+
+@pytest.fixture
+def connection():
+    """An engine that nothing reaches: tests put their own calls in its place."""
+    return ContainerEngine(None, "docker", "", "unix:///x", "20.10", "1.41", "amd64", local=True)
 
 
 @pytest.fixture

@@ -67,3 +67,9 @@ def test_a_child_that_died_halfway_gives_nothing_for_its_chunk(tmp_path):
     assert program._result(path, 2) == nothing
     path.write_bytes(struct.pack("<I", 1) + b"a" + struct.pack("<I", 1) + b"b")
     assert program._result(path, 2) == path.read_bytes()
+
+
+def test_a_source_whose_constants_grow_is_left_to_its_import(monkeypatch):
+    monkeypatch.setattr(program, "_SMALL", 1000)
+    folded = b"x = " + b" + ".join([b"'a' * 4000"] * 20) + b"\n"
+    assert compiled(("/x.py", folded), ("/y.py", b"y = 1\n")) == [b"", *compiled(("/y.py", b"y = 1\n"))]

@@ -12,7 +12,7 @@ from images import fragments as subject
 from images.files import Cache
 from images.fragments import Fragments
 from images.wheel import Wheel, open_wheel
-from toolchain.core.errors import DownloadCorrupt
+from toolchain.core.errors import DependencyFault, DownloadCorrupt
 from toolchain.core.tarball import END
 
 ROOT = "/opt/mixpeek/dependencies"
@@ -83,6 +83,34 @@ def test_the_second_time_the_wheel_is_not_needed(cache, make_wheel, locked):
     first = unpack(cache, path, entry)
     path.unlink()
     assert unpack(cache, path, entry) == first
+
+
+def test_the_same_bytes_under_another_name_are_judged_anew(cache, make_wheel, locked):
+    path = make_wheel()
+    entry = locked(path)
+    unpack(cache, path, entry)
+    with pytest.raises(DependencyFault, match="speaks for another package"):
+        unpack(cache, path, replace(entry, name="numpy", filename="numpy-1.0-py3-none-any.whl"))
+
+
+def test_a_piece_that_lost_bytes_is_made_again(cache, make_wheel, locked):
+    path = make_wheel()
+    entry = locked(path)
+    first = unpack(cache, path, entry)
+    whole = first.tar.read_bytes()
+    first.tar.write_bytes(b"")
+    again = unpack(cache, path, entry)
+    assert again == first
+    assert again.made
+    assert again.tar.read_bytes() == whole
+
+
+def test_the_digest_is_that_of_a_layer_with_the_piece_alone(cache, make_wheel, locked):
+    path = make_wheel()
+    fragment = unpack(cache, path, locked(path))
+    layer = subject.opening(ROOT) + fragment.tar.read_bytes() + END
+    assert fragment.diff_id == f"sha256:{hashlib.sha256(layer).hexdigest()}"
+    assert fragment.size == fragment.tar.stat().st_size
 
 
 def test_a_large_program_is_never_held_whole(cache, make_wheel, locked, monkeypatch):

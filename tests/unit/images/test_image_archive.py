@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 
-from images.image_archive import docker_archive, growing_archive, oci_archive
+from images.image_archive import growing_archive, image_archive
 from images.image_config import ImageConfig, Layer, layer_of
 from toolchain.core.digests import sha256_bytes
 from toolchain.core.tarball import END, file_entry
@@ -44,7 +44,7 @@ def test_the_id_depends_on_no_order_and_on_nothing_of_the_engines():
 
 
 def test_a_docker_archive_holds_only_the_layers_named():
-    found = read(docker_archive(image(), "x:1", {ABOVE.diff_id}))
+    found = read(image_archive("docker", image(), "x:1", {ABOVE.diff_id}))
     (manifest,) = json.loads(found["manifest.json"])
     assert manifest["RepoTags"] == ["x:1"]
     assert manifest["Layers"] == [f"{layer.diff_id[7:]}.tar" for layer in (BELOW, ABOVE)]
@@ -54,7 +54,7 @@ def test_a_docker_archive_holds_only_the_layers_named():
 
 
 def test_an_oci_archive_holds_only_the_layers_named():
-    found = read(oci_archive(image(), "x:1", {ABOVE.diff_id}))
+    found = read(image_archive("oci", image(), "x:1", {ABOVE.diff_id}))
     (entry,) = json.loads(found["index.json"])["manifests"]
     manifest = json.loads(found["blobs/sha256/" + entry["digest"][7:]])
     assert entry["annotations"]["org.opencontainers.image.ref.name"] == "x:1"
@@ -74,14 +74,12 @@ def test_an_archive_can_be_sent_before_its_image_is_known(form):
         known.append(image())
 
     archive = growing_archive(form, layers(), lambda: known[0], "x:1")
-    assert read(archive) == read(
-        (docker_archive if form == "docker" else oci_archive)(image(), "x:1", {ABOVE.diff_id})
-    )
+    assert read(archive) == read(image_archive(form, image(), "x:1", {ABOVE.diff_id}))
 
 
 def test_a_layer_that_occurs_twice_is_sent_once():
     twice = ImageConfig("amd64", (ABOVE, ABOVE), RUN, {})
-    archive = b"".join(docker_archive(twice, "x:1", {ABOVE.diff_id}))
+    archive = b"".join(image_archive("docker", twice, "x:1", {ABOVE.diff_id}))
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         assert len(tar.getnames()) == 3
 

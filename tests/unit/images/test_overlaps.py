@@ -7,6 +7,7 @@ import pytest
 
 from images.image_config import layer_of
 from images.overlaps import joined
+from toolchain.core.errors import DownloadCorrupt
 from toolchain.core.tarball import END, FileChanged, FilePart, chunks, directory_header, file_entry, file_part
 
 
@@ -88,3 +89,14 @@ def test_a_part_of_a_file_that_became_shorter_is_a_change(tmp_path):
     path.write_bytes(b"01234")
     with pytest.raises(FileChanged):
         list(chunks([FilePart(path, 4, 3, partial=True)]))
+
+
+@pytest.mark.parametrize("damage", ["garbled", "gone"])
+def test_a_damaged_piece_goes_and_is_named(tar, damage):
+    whole, path = tar("a"), tar("b")
+    path.write_bytes(b"garbled" * 200)
+    if damage == "gone":
+        path.unlink()
+    with pytest.raises(DownloadCorrupt, match="gone or damaged"):
+        joined([whole, path])
+    assert not path.exists()

@@ -10,7 +10,6 @@ from images.placing import Order, matches, place
 from images.retired import Retired
 from images.routes import RouteMemory
 from images.stepwise import Below
-from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineDiskFull, EngineRefused
 from toolchain.core.tarball import FileChanged
 
@@ -34,8 +33,7 @@ class Engine:
         self.needs, self.builds, self.refusal = set(needs), builds, refusal
         self.log = []
         self.present = None
-        monkeypatch.setattr(subject, "docker_archive", lambda image, _, included: (image, set(included)))
-        monkeypatch.setattr(subject, "oci_archive", lambda image, _, included: (image, set(included)))
+        monkeypatch.setattr(subject, "image_archive", lambda _, image, __, included: (image, set(included)))
         monkeypatch.setattr(subject, "load_archive", self.load)
         monkeypatch.setattr(subject, "inspect_image", lambda _, tag: self.present if tag == "x:1" else None)
         monkeypatch.setattr(stepwise, "build_image", self.build)
@@ -53,11 +51,6 @@ class Engine:
         if not self.builds:
             raise EngineRefused("no", remedy="")
         return {"Id": f"built {tag}"}
-
-
-@pytest.fixture
-def connection():
-    return ContainerEngine(None, "docker", "", "unix:///x", "20.10", "1.41", "amd64", local=True)
 
 
 def test_only_what_is_missing_is_sent(monkeypatch, connection):

@@ -7,6 +7,7 @@ import pytest
 from images.plugin_lock import LockStale, read, render
 from images.pylock import parse_pylock
 from images.requirements import requirement_set
+from toolchain.core.digests import sha256_bytes
 from toolchain.core.errors import DependencyFault
 
 PLATFORM = {"numpy": "2.0", "pandas": "2.2.1", "pyarrow": "17.0", "pydantic": "2.7"}
@@ -16,7 +17,7 @@ def pylock(packages):
     return 'lock-version = "1.0"\ncreated-by = "uv"\n' + "".join(
         f'\n[[packages]]\nname = "{name}"\nversion = "{version}"\nwheels = [{{ url = '
         f'"https://files.pythonhosted.org/{name}-{version}-py3-none-any.whl", '
-        f'hashes = {{ sha256 = "{"ab" * 32}" }} }}]\n'
+        f'hashes = {{ sha256 = "{sha256_bytes(name.encode())}" }} }}]\n'
         for name, version in packages.items()
     )
 

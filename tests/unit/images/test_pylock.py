@@ -125,3 +125,12 @@ def test_a_malformed_lock_is_refused_in_words(target, text):
     with pytest.raises(DependencyFault) as caught:
         parse_pylock(text, target)
     assert caught.value.remedy
+
+
+def test_two_packages_with_the_same_bytes_are_refused(target):
+    """Else whoever has the bytes of one passes for the other."""
+    other = lock(("https://index.test/numpy-1.0-py3-none-any.whl", SHA), name="numpy").partition("[[packages]]")[2]
+    text = lock(wheel("py3-none-any"))
+    assert len(parse_pylock(f"{text}[[packages]]{other.replace(SHA, 'cd' * 32)}", target).wheels) == 2
+    with pytest.raises(DependencyFault, match="the same bytes"):
+        parse_pylock(f"{text}[[packages]]{other}", target)

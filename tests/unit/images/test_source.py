@@ -6,7 +6,6 @@ from images import engine_calls
 from images.base import source as subject
 from images.base.model import Wanted
 from toolchain.core.containers.faults import engine_refusal
-from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineDiskFull, EngineRefused, RegistryUnreachable
 
 UNREACHABLE = [
@@ -21,11 +20,6 @@ ANSWERED = [
     "toomanyrequests: You have reached your pull rate limit",
     "manifest for python:3.11 not found: manifest unknown",
 ]
-
-
-@pytest.fixture
-def connection():
-    return ContainerEngine(None, "docker", "", "unix:///x", "20.10", "1.41", "amd64", local=True)
 
 
 @pytest.fixture
