@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -171,9 +171,11 @@ class _Build:
         previous = inspect_image(self._engine, self._tag)
         choice = BaseChoice(self._request.accelerator, self._architecture)
         base = ensure_base(self._engine, self._reporter, self._cache, choice)
-        wanted = self._resolve(base)
-        with Preload(self._engine, self._cache, base, previous) as preload:
-            installer = Installer(self._cache, self._engine, base, self._phases, preload)
+        with (
+            Preload(self._engine, self._cache, base, previous) as preload,
+            Installer(self._cache, self._engine, base, self._phases, preload) as installer,
+        ):
+            wanted = self._resolve(base, installer.expect)
             installed = installer.install(wanted)
             with self._phases.run("code") as phase:
                 code = code_layer(self._request.name, self._request.files, self._cache)
@@ -199,21 +201,22 @@ class _Build:
             self._cuda,
         )
 
-    def _resolve(self, base: BaseImage) -> tuple[Installation, ...]:
-        """The locks, each with its place in the image."""
+    def _resolve(self, base: BaseImage, expect: Callable[[], None]) -> tuple[Installation, ...]:
+        """The locks, each with its place in the image; ``expect`` is called if the resolver has to be asked."""
         request = self._request
         # uv and packaging ask sysconfig, whose first use is not safe in two threads (CPython 3.11 shows a table
         # half filled): fill it before there are two.
         sysconfig.get_config_vars()
         with self._phases.run("resolve") as phase, ThreadPoolExecutor(1, "resolve") as pool:
             # Beside the plugin's: a resolver waits for the network most of its 0.4 s.
-            tests = pool.submit(self._resolve_pytest, base) if request.with_tests else None
+            tests = pool.submit(self._resolve_pytest, base, expect) if request.with_tests else None
             resolution = self._own_lock(base) or resolve(
                 request.requirements,
                 base.target,
                 self._cache,
                 accelerator=request.accelerator,
                 upgrade=request.upgrade,
+                before=expect,
             )
             found = [resolution]
             wanted = [Installation(resolution.lock, DEPENDENCIES, "dependencies")]
@@ -241,8 +244,8 @@ class _Build:
                 raise
             return None
 
-    def _resolve_pytest(self, base: BaseImage) -> Resolution:
-        return resolve(_NO_REQUIREMENTS, base.target, self._cache, platform=PYTEST_REQUIREMENTS)
+    def _resolve_pytest(self, base: BaseImage, expect: Callable[[], None]) -> Resolution:
+        return resolve(_NO_REQUIREMENTS, base.target, self._cache, platform=PYTEST_REQUIREMENTS, before=expect)
 
     def _image(self, base: BaseImage, wanted: tuple[Installation, ...], layers: tuple[Layer, ...]) -> ImageConfig:
         labels = {

@@ -70,20 +70,15 @@ class Fragments:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
-    def unpack(self, path: Path, wheel: LockedWheel, root: str) -> Fragment:
-        """The piece of ``wheel``, which lies at ``path``, installed under ``root`` (absolute in the image).
-
-        Raises ``DependencyFault`` for a wheel that is refused, ``DownloadCorrupt`` for one that a disk damaged.
-        """
-        key = sha256_json(["fragment", LAYOUT_VERSION, wheel.sha256, wheel.filename, root])
-        tar = self._cache.root / "fragments" / key[:2] / f"{key}.tar"
-        table = tar.with_suffix(".json")
-        made = False
-        if (content := _whole(tar, table)) is None:
-            with self._cache.lock(key):
-                if (content := _whole(tar, table)) is None:
-                    content = self._write(path, wheel, root, tar, table)
-                    made = True
+    def find(self, wheel: LockedWheel, root: str) -> Fragment | None:
+        """The piece of ``wheel`` installed under ``root`` (absolute in the image), if it is there and whole."""
+        key, tar = self._place(wheel, root)
+        try:
+            content: dict[str, Any] = json.loads(tar.with_suffix(".json").read_bytes())
+            if tar.stat().st_size != content["size"]:
+                return None  # a killed machine left it so
+        except (OSError, ValueError):
+            return None
         touch(tar)
         return Fragment(
             wheel=wheel,
@@ -95,10 +90,23 @@ class Fragments:
             sources=tuple(Source(*entry) for entry in content["sources"]),
             digests=content["files"],
             left_out=tuple(content["left_out"]),
-            made=made,
         )
 
-    def _write(self, path: Path, wheel: LockedWheel, root: str, tar: Path, table: Path) -> dict[str, Any]:
+    def make(self, path: Path, wheel: LockedWheel, root: str) -> None:
+        """Unpack ``wheel``, which lies at ``path``, unless another process does it first; ``find`` then finds it.
+
+        Raises ``DependencyFault`` for a wheel that is refused, ``DownloadCorrupt`` for one that a disk damaged.
+        """
+        key, tar = self._place(wheel, root)
+        with self._cache.lock(key):
+            if self.find(wheel, root) is None:
+                self._write(path, wheel, root, tar)
+
+    def _place(self, wheel: LockedWheel, root: str) -> tuple[str, Path]:
+        key = sha256_json(["fragment", LAYOUT_VERSION, wheel.sha256, wheel.filename, root])
+        return key, self._cache.root / "fragments" / key[:2] / f"{key}.tar"
+
+    def _write(self, path: Path, wheel: LockedWheel, root: str, tar: Path) -> None:
         # Checked again at the only moment of use: a disk may lose what a killed machine had not yet written.
         if sha256_file(path) != wheel.sha256:
             path.unlink(missing_ok=True)
@@ -107,17 +115,7 @@ class Fragments:
             )
         with open_wheel(path, wheel.filename) as opened, self._cache.replacing(tar) as stream:
             content = {**_Writer(stream, root).write(opened), "left_out": opened.left_out}
-        self._cache.write(table, json.dumps(content).encode())
-        return content
-
-
-def _whole(tar: Path, table: Path) -> dict[str, Any] | None:
-    """The table of a piece; ``None`` without one, and where a killed machine left the piece in another size."""
-    try:
-        content: dict[str, Any] = json.loads(table.read_bytes())
-        return content if tar.stat().st_size == content["size"] else None
-    except (OSError, ValueError):
-        return None
+        self._cache.write(tar.with_suffix(".json"), json.dumps(content).encode())
 
 
 class _Writer:

@@ -7,27 +7,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from images.files import Cache
-from images.fragments import Fragment, Fragments
+from images.fragments import Fragment
 from images.pylock import Lock, LockedWheel
 from images.store import Progress, WheelStore
+from images.unpacking import COUNT
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# Inflating and hashing release the interpreter's lock; more threads than cores gain little.
-_WORKERS = 4
-
 Ready = Callable[[Fragment], None]
+Unpack = Callable[[Path, LockedWheel, str], Fragment]
 
 
 class Gathering:
     """Wheels on their way to pieces. A context: at its end nothing is under way any more."""
 
-    def __init__(self, cache: Cache) -> None:
-        self._store = WheelStore(cache)
-        self._fragments = Fragments(cache)
-        self._pool = ThreadPoolExecutor(_WORKERS, "unpack")
+    def __init__(self, store: WheelStore, unpack: Unpack) -> None:
+        self._store = store
+        self._unpack = unpack
+        self._pool = ThreadPoolExecutor(COUNT, "unpack")
         self._tasks: dict[tuple[str, LockedWheel], Future[Fragment]] = {}
 
     def __enter__(self) -> Self:
@@ -44,7 +42,7 @@ class Gathering:
         """
 
         def unpack(wheel: LockedWheel, path: Path) -> Fragment:
-            fragment = self._fragments.unpack(path, wheel, root)
+            fragment = self._unpack(path, wheel, root)
             if ready is not None:
                 ready(fragment)
             return fragment

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from images.base import BaseImage
 from images.build_phases import Phases
@@ -13,10 +16,14 @@ from images.compile_container import Compiler
 from images.dependencies import DependencyLayers, Installation, Unpacked, alone, arranged, is_large
 from images.files import Cache
 from images.fragments import Fragment
-from images.gathering import Gathering, Ready
+from images.gathering import Ready
 from images.image_config import Layer
 from images.preload import Preload
+from images.tools import Tools
 from toolchain.core.containers.model import ContainerEngine
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Installed:
 
 
 class Installer:
-    """Turns installations into layers, through the cache."""
+    """Turns installations into layers, through the cache. A context: at its end nothing of it runs any more."""
 
     def __init__(
         self, cache: Cache, engine: ContainerEngine, base: BaseImage, phases: Phases, preload: Preload
@@ -39,6 +46,21 @@ class Installer:
         self._phases = phases
         self._preload = preload
         self._below = frozenset(layer.diff_id for layer in base.config.layers)
+        self._started: Tools | None = None
+        self._starting = Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._started is not None:
+            self._started.close()
+
+    def expect(self) -> None:
+        """There will be layers to make: start what that takes, beside whatever comes first; from any thread."""
+        with self._starting:
+            if self._started is None:
+                self._started = self._layers.tools(self._engine)
 
     def install(self, wanted: tuple[Installation, ...]) -> Installed:
         """The layers of ``wanted``. Those on record are named by it, also when their pieces were pruned since."""
@@ -67,8 +89,16 @@ class Installer:
     def _note(self, wanted: tuple[Installation, ...]) -> str:
         return note([line for entry in wanted for line in self._layers.remarks(entry)])
 
+    def _tools(self) -> closing[Tools]:
+        """What was started, for one use."""
+        self.expect()
+        tools, self._started = self._started, None
+        assert tools is not None
+        return closing(tools)
+
     def _made(self, wanted: tuple[Installation, ...]) -> Installed:
-        with Gathering(self._cache) as gathering, self._layers.compiler(self._engine) as compiler:
+        with self._tools() as tools:
+            gathering = tools.gathering
             with self._phases.run("fetch") as phase:
                 for entry in wanted:
                     phase.bytes += gathering.fetch(
@@ -81,7 +111,7 @@ class Installer:
             with self._phases.run("dependencies") as phase:
                 phase.advance(f"unpacking {sum(len(entry.lock.wheels) for entry in wanted)} wheels")
                 groups = [arranged(entry, gathering.unpacked(entry.lock, entry.root)) for entry in wanted]
-                installed = self._assembled(groups, compiler, phase.advance)
+                installed = self._assembled(groups, tools.compiler, phase.advance)
                 phase.bytes = sum(layer.size for layer in installed.layers)
                 phase.note = self._note(wanted)
         prune(self._cache)

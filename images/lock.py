@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,9 +47,11 @@ def resolve(  # noqa: PLR0913 - each is a part of the question
     platform: Sequence[str] = PLATFORM_REQUIREMENTS,
     accelerator: Accelerator = "cpu",
     upgrade: bool = False,
+    before: Callable[[], None] | None = None,
 ) -> Resolution:
     """The lock for ``requirements`` plus the platform's own on ``target``.
 
+    ``before`` is called when the resolver has to run, before it does.
     ``accelerator`` keeps the locks of CPU and CUDA images apart: upgrading one leaves the other as it is.
     Raises ``DependencyFault`` when something was refused or cannot be resolved, ``NetworkUnavailable`` when the
     index does not answer.
@@ -61,6 +63,8 @@ def resolve(  # noqa: PLR0913 - each is a part of the question
     kept = cache.root / "locks-resolved" / f"{_key(lines, target, accelerator)}.toml"
     if not upgrade and (known := _known(kept, target)):
         return Resolution(known, cached=True)
+    if before is not None:
+        before()
     text = _run_resolver(lines, requirements, target, cache)
     lock = parse_pylock(text, target)
     cache.write(kept, text.encode())

@@ -1,0 +1,49 @@
+"""The child of ``images.unpacking``: unpacks one wheel after the other, within limits of its own.
+
+Its argument is the cache's folder. stdin has a JSON line for each wheel, stdout the answer to each: the problem,
+or ``null`` when the piece is in the cache.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from images.files import Cache
+from images.fragments import Fragments
+from images.pylock import LockedWheel
+from toolchain.core.errors import DependencyFault, MixpeekError
+
+# The table of the largest honest wheel, 30,000 files, takes 100 MB.
+_MEMORY: Final = 1 << 30
+
+
+def main() -> None:
+    """Answer until stdin ends."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    fragments = Fragments(Cache(Path(sys.argv[1])))
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        wheel = LockedWheel(**request["wheel"])
+        problem = _problem(fragments, Path(request["path"]), wheel, request["root"])
+        sys.stdout.write(json.dumps({"problem": problem}) + "\n")
+        sys.stdout.flush()
+
+
+def _problem(fragments: Fragments, path: Path, wheel: LockedWheel, root: str) -> dict[str, Any] | None:
+    try:
+        fragments.make(path, wheel, root)
+    except MemoryError:
+        problem: MixpeekError = DependencyFault(
+            f"{wheel.filename} is refused: reading it takes more than {_MEMORY >> 20} MiB",
+            remedy="choose another version of the package, and tell its authors",
+        )
+    except MixpeekError as reason:
+        problem = reason
+    else:
+        return None
+    return {"id": problem.id, "message": problem.message, "where": problem.where, "remedy": problem.remedy}
