@@ -10,24 +10,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from images.faults import disk_faults
 from images.files import Cache, touch
-from images.index_access import failure, open_client, status_failure
+from images.index_access import CONNECTIONS, IndexClient, failure, status_failure
 from images.pylock import LockedWheel
 from toolchain.core.errors import DownloadCorrupt
 
-if TYPE_CHECKING:
-    import httpx
-
-# Past eight connections the index answered no faster (87 MB in 10 wheels); one connection took twice as long.
-_CONNECTIONS: Final = 8
-_CHUNK: Final = 1 << 18
 _SIZE_LIMIT: Final = 8 << 30
 
 Progress = Callable[[int], None]
@@ -79,7 +73,7 @@ class WheelStore:
             self._obtain(client, wheel, counter)
             arrived(wheel, paths[wheel.sha256])
 
-        with open_client() as client, ThreadPoolExecutor(_CONNECTIONS, "fetch") as pool:
+        with IndexClient() as client, ThreadPoolExecutor(CONNECTIONS, "fetch") as pool:
             tasks = [pool.submit(obtain, wheel) for wheel in missing]
             try:
                 for task in tasks:
@@ -90,7 +84,7 @@ class WheelStore:
                 raise
         return Fetched(paths, counter.total)
 
-    def _obtain(self, client: httpx.Client, wheel: LockedWheel, counter: _Counter) -> None:
+    def _obtain(self, client: IndexClient, wheel: LockedWheel, counter: _Counter) -> None:
         path = self.path(wheel.sha256)
         part = path.with_suffix(".part")
         with disk_faults(path):
@@ -134,7 +128,7 @@ class _Counter:
 class _Download:
     """One wheel into its part file: continued if possible, from the start once if what came was wrong."""
 
-    def __init__(self, client: httpx.Client, wheel: LockedWheel, stream: BinaryIO, counter: _Counter) -> None:
+    def __init__(self, client: IndexClient, wheel: LockedWheel, stream: BinaryIO, counter: _Counter) -> None:
         self._client = client
         self._wheel = wheel
         self._stream = stream
@@ -158,38 +152,37 @@ class _Download:
 
     def _transfer(self) -> str:
         """Append what is missing; returns the digest of the whole part."""
-        import httpx
+        from urllib3.exceptions import HTTPError
 
         have = self._at_end()
-        headers = {"Range": f"bytes={have}-"} if have else {}
         try:
-            with self._client.stream("GET", self._wheel.url, headers=headers) as response:
-                if have and response.status_code == 416:
+            with self._client.get(self._wheel.url, have) as answer:
+                if have and answer.status == 416:
                     self._restart()
                     return self._transfer()
-                if response.status_code not in (200, 206):
-                    raise status_failure(response.status_code, self._wheel)
-                if have and response.status_code == 200:
+                if answer.status not in (200, 206):
+                    raise status_failure(answer.status, self._wheel)
+                if have and answer.status == 200:
                     self._restart()
-                return self._receive(response)
-        except httpx.HTTPError as reason:
+                return self._receive(answer.body)
+        except HTTPError as reason:
             raise failure(reason, self._wheel) from reason
 
-    def _receive(self, response: httpx.Response) -> str:
+    def _receive(self, body: Iterator[bytes]) -> str:
         digest = hashlib.sha256()
         self._stream.seek(0)
         while chunk := self._stream.read(1 << 20):
             digest.update(chunk)
         size = self._stream.tell()
         limit = self._wheel.size or _SIZE_LIMIT
-        for chunk in response.iter_bytes(_CHUNK):
+        for chunk in body:
             if self._counter.stopped:
                 raise _Stopped
             size += len(chunk)
-            if size > limit:
-                break
-            self._stream.write(chunk)
             digest.update(chunk)
+            if size > limit:
+                break  # not what was promised, whatever its beginning is
+            self._stream.write(chunk)
             self._counter.add(len(chunk))
         return digest.hexdigest()
 

@@ -1,7 +1,7 @@
 """The child of ``images.unpacking``: unpacks one wheel after the other, within limits of its own.
 
-Its argument is the cache's folder. stdin has a JSON line for each wheel, stdout the answer to each: the problem,
-or ``null`` when the piece is in the cache.
+Its arguments are the cache's folder and the bytes of memory that it may take. stdin has a JSON line for each
+wheel, stdout the answer to each: the problem, or ``null`` when the piece is in the cache.
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ import json
 import resource
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from images.files import Cache
 from images.fragments import Fragments
 from images.pylock import LockedWheel
 from toolchain.core.errors import DependencyFault, MixpeekError
 
-# The table of the largest honest wheel, 30,000 files, takes 100 MB.
-_MEMORY: Final = 1 << 30
-
 
 def main() -> None:
     """Answer until stdin ends."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    memory = int(sys.argv[2])
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     fragments = Fragments(Cache(Path(sys.argv[1])))
     for line in sys.stdin.buffer:
@@ -39,7 +37,7 @@ def _problem(fragments: Fragments, path: Path, wheel: LockedWheel, root: str) ->
         fragments.make(path, wheel, root)
     except MemoryError:
         problem: MixpeekError = DependencyFault(
-            f"{wheel.filename} is refused: reading it takes more than {_MEMORY >> 20} MiB",
+            f"{wheel.filename} is refused: reading it takes more than {int(sys.argv[2]) >> 20} MiB",
             remedy="choose another version of the package, and tell its authors",
         )
     except MixpeekError as reason:

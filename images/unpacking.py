@@ -31,13 +31,16 @@ if TYPE_CHECKING:
 COUNT: Final = max(1, min(4, os.cpu_count() or 1))
 _PROBLEMS: Final = {kind.id: kind for kind in (DependencyFault, DownloadCorrupt, StoreUnavailable)}
 _WORDS: Final = 300
+# The table of the largest honest wheel, 30,000 files, takes 100 MB.
+_MEMORY: Final = 1 << 30
 
 
 class Unpackers:
-    """The children. A context: at its end they are gone."""
+    """The children, each with ``memory`` bytes at most. A context: at its end they are gone."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, memory: int = _MEMORY) -> None:
         self._cache = cache
+        self._memory = memory
         self._fragments = Fragments(cache)
         self._end = ExitStack()
         self._free: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
@@ -75,7 +78,7 @@ class Unpackers:
     def _start(self) -> subprocess.Popen[bytes]:
         home = str(Path(images.__file__).resolve().parent.parent)
         program = f"import sys; sys.path.insert(0, {home!r}); from images.unpack_child import main; main()"
-        argv = [sys.executable, "-I", "-c", program, str(self._cache.root)]
+        argv = [sys.executable, "-I", "-c", program, str(self._cache.root), str(self._memory)]
         return self._end.enter_context(spawn(argv, env={"PATH": os.environ.get("PATH", "")}))
 
     def _ask(self, child: subprocess.Popen[bytes], path: Path, wheel: LockedWheel, root: str) -> None:
@@ -97,11 +100,17 @@ def _problem(told: dict[str, Any]) -> MixpeekError:
     return _PROBLEMS[told["id"]](told["message"], where=told["where"], remedy=told["remedy"])
 
 
-def _died(child: subprocess.Popen[bytes], wheel: LockedWheel) -> DependencyFault:
+def _died(child: subprocess.Popen[bytes], wheel: LockedWheel) -> MixpeekError:
+    """What its end says: a signal is what the wheel's bytes did to it, an exception is no word on the wheel."""
     status = child.wait()
     words = child.stderr.read()[-_WORDS:].decode(errors="replace").strip() if child.stderr else ""
-    last = f": {words.splitlines()[-1]}" if words else ""
-    return DependencyFault(
-        f"{wheel.filename} is refused: the process that read it ended with status {status}{last}",
-        remedy="choose another version of the package; if a known one is refused so, tell us",
+    last = words.splitlines()[-1] if words else f"status {status}"
+    if status < 0:
+        return DependencyFault(
+            f"{wheel.filename} is refused: reading it ended the process that did (signal {-status})",
+            remedy="choose another version of the package, and tell its authors",
+        )
+    return StoreUnavailable(
+        f"{wheel.filename} could not be unpacked: {last}",
+        remedy="run `mixpeek doctor`; if the disk is well, tell us, with this line",
     )

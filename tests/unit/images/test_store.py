@@ -3,12 +3,14 @@
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
-import httpx
 import pytest
+from urllib3.exceptions import ProtocolError
 
 from images import store as subject
+from images.index_access import Answer
 from images.store import WheelStore
 from toolchain.core.errors import DownloadCorrupt, NetworkUnavailable
 
@@ -23,40 +25,39 @@ class Index:
         self.requests = []
         self.cut = None
         self.ranges = True
+        self.status = 200
         self.lock = threading.Lock()
 
-    def __call__(self, request):
-        name = request.url.path.rpartition("/")[2]
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    @contextmanager
+    def get(self, url, start=0):
+        name = url.rpartition("/")[2]
         with self.lock:
-            self.requests.append((name, request.headers.get("Range")))
-        if name not in self.files:
-            return httpx.Response(404)
-        data, status = self.files[name], 200
-        if self.ranges and (wanted := request.headers.get("Range")):
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-            if start >= len(data):
-                return httpx.Response(416)
-            data, status = data[start:], 206
-        return httpx.Response(status, stream=Stream(data, self.cut))
+            self.requests.append((name, start))
+        data, status = self.files.get(name), self.status
+        if data is None:
+            status = 404
+        elif self.ranges and start:
+            data, status = data[start:], 206 if start < len(data) else 416
+        yield Answer(status, self.body(data or b""))
 
-
-class Stream(httpx.SyncByteStream):
-    """A body in pieces that may break off."""
-
-    def __init__(self, data, cut):
-        self.data, self.cut = data, cut
-
-    def __iter__(self):
-        for start in range(0, len(self.data), 1000):
+    def body(self, data):
+        """In pieces that may break off."""
+        for start in range(0, len(data), 1000):
             if self.cut is not None and start >= self.cut:
-                raise httpx.ReadError("connection reset")
-            yield self.data[start : start + 1000]
+                raise ProtocolError("connection reset")
+            yield data[start : start + 1000]
 
 
 @pytest.fixture
 def index(monkeypatch):
     server = Index()
-    monkeypatch.setattr(subject, "open_client", lambda: httpx.Client(transport=httpx.MockTransport(server)))
+    monkeypatch.setattr(subject, "IndexClient", lambda: server)
     return server
 
 
@@ -118,7 +119,7 @@ def test_an_interrupted_download_is_continued(cache, index, wheel):
     index.cut = None
     fetched = WheelStore(cache).fetch([wheel])
     assert fetched.paths[wheel.sha256].read_bytes() == DATA
-    start = int(index.requests[-1][1].removeprefix("bytes=").rstrip("-"))
+    start = index.requests[-1][1]
     assert 0 < start <= 500_000
     assert fetched.downloaded == len(DATA) - start
 
@@ -143,9 +144,8 @@ def test_a_part_of_whatever_kind_is_no_obstacle(cache, wheel, left):
 @pytest.mark.parametrize(
     ("status", "fault"), [(404, DownloadCorrupt), (403, NetworkUnavailable), (500, NetworkUnavailable)]
 )
-def test_an_answer_that_is_no_file(cache, wheel, monkeypatch, status, fault):
-    transport = httpx.MockTransport(lambda _: httpx.Response(status))
-    monkeypatch.setattr(subject, "open_client", lambda: httpx.Client(transport=transport))
+def test_an_answer_that_is_no_file(cache, index, wheel, status, fault):
+    index.status = status
     with pytest.raises(fault):
         WheelStore(cache).fetch([wheel])
 
@@ -184,16 +184,15 @@ def test_a_failure_keeps_what_came_of_the_others(cache, index, wheel):
             counter.stop()
 
     counter._progress = stop_half_way
-    with subject.open_client() as client, pytest.raises(subject._Stopped):
+    with subject.IndexClient() as client, pytest.raises(subject._Stopped):
         WheelStore(cache)._obtain(client, wheel, counter)
     kept = path.with_suffix(".part").stat().st_size
     assert len(DATA) // 2 <= kept < len(DATA)
     assert WheelStore(cache).fetch([wheel]).downloaded == len(DATA) - kept
 
 
-def test_a_server_that_knows_no_range_at_all_is_given_up(cache, wheel, monkeypatch):
-    transport = httpx.MockTransport(lambda _: httpx.Response(416))
-    monkeypatch.setattr(subject, "open_client", lambda: httpx.Client(transport=transport))
+def test_a_server_that_knows_no_range_at_all_is_given_up(cache, index, wheel):
+    index.status, index.ranges = 416, False
     path = WheelStore(cache).path(wheel.sha256)
     path.parent.mkdir(parents=True)
     path.with_suffix(".part").write_bytes(b"old")
