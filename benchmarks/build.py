@@ -4,8 +4,8 @@
 
 The set is pandas, pyarrow, pytest and one small package. Cold means an empty cache and an engine without our
 layers, with the base there; downloads count. "mixpeek" is the library's call, "mixpeek command" the same as a
-program that starts anew. Ways are interleaved in each round; medians and ratios to the command are printed, as
-peers are commands too.
+program that starts anew. Ways are interleaved in each round, and each starts when the disk has what the one before
+wrote; medians and ratios to the command are printed, as peers are commands too.
 
 Peers, each in an environment of its own outside this repository (bentoml 1.4.40 and truss 0.18.36 were tried):
 
@@ -39,7 +39,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import peer_base
-from benchmarks.peers import PEERS, PeerBuilder, Place
+from benchmarks.peers import PEERS, PeerBuilder, Place, settled
 from images.base import ensure_base
 from images.build import BuildRequest, build
 from images.engine_calls import list_images
@@ -98,7 +98,7 @@ class Library:
     def build(self, requirements: Sequence[str]) -> float:
         """Seconds of one build."""
         (self._plugin / "requirements.txt").write_text("".join(f"{one}\n" for one in requirements))
-        started = time.perf_counter()
+        started = settled()
         self._build()
         return time.perf_counter() - started
 

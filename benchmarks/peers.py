@@ -20,6 +20,12 @@ from toolchain.core.process import run
 _SECONDS = 900.0
 
 
+def settled() -> float:
+    """The clock when all is written that was to be written: gigabytes of one build would slow the next."""
+    os.sync()
+    return time.perf_counter()
+
+
 class Peer(Protocol):
     """A builder: its name, and its own way from requirements and one line of code to an image of that tag."""
 
@@ -123,7 +129,7 @@ class PeerBuilder:
         """Seconds from the changed source to the image; ``cold`` finds nothing of an earlier build."""
         if cold:
             self.engine.client.api.prune_builds(all=True)
-        started = time.perf_counter()
+        started = settled()
         self.peer.image(requirements, line, self.tag)
         return time.perf_counter() - started
 
