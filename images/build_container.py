@@ -8,14 +8,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from images.base.model import BaseImage
 from images.files import Cache
 from images.layout import LABEL, LABEL_ROLE
-from toolchain.core.containers.faults import engine_errors
+from toolchain.core.containers.faults import engine_errors, engine_refusal
 from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.errors import EngineRefused
 from toolchain.core.image_layout import PYTHON, USER
@@ -24,6 +24,7 @@ _LABEL_OWNER: Final = LABEL + "owner"
 _SECONDS: Final = 700
 _MEMORY: Final = 2 << 30
 _FILE_SIZE: Final = 4 << 30
+_CHUNK: Final = 1 << 20
 # A container whose owner this cache does not know belongs to another machine; by then that must have ended. It
 # waits for downloads, which on a slow line take hours.
 _ABANDONED_SECONDS: Final = 86_400
@@ -75,6 +76,24 @@ def run_to_end(engine: ContainerEngine, container: str, work: Work) -> None:
                 f"could not {work.doing}: its container failed (exit {status}): {words}",
                 remedy="run `mixpeek doctor`; the engine needs 2 GiB of memory for a build",
             )
+
+
+@contextmanager
+def archive_of(engine: ContainerEngine, container: str, path: str, work: Work) -> Iterator[Iterator[bytes]]:
+    """The tar of ``path`` in a container as chunks; raises as the engine's calls do, also while it is read.
+
+    The SDK's own call leaves the answer open when its reader stops half-way, and while somebody reads from a
+    container, an engine keeps it locked, against removal too.
+    """
+    api = engine.client.api
+    address = f"{api.base_url}/v{engine.api_version}/containers/{container}/archive"
+    with (
+        engine_errors(work.doing),
+        closing(api.get(address, params={"path": path}, stream=True, timeout=_SECONDS)) as response,
+    ):
+        if response.status_code != 200:
+            raise engine_refusal(work.doing, response.text)
+        yield response.iter_content(_CHUNK)
 
 
 def config(engine: ContainerEngine, work: Work, owner: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from images.base.model import BaseImage
-from images.build_container import Work, build_container, run_to_end
+from images.build_container import Work, archive_of, build_container, run_to_end
 from images.files import Cache
 from images.fragments import Source
 from toolchain.core.containers.faults import engine_errors
@@ -84,8 +84,7 @@ class Compiler:
         with engine_errors(self._work.doing):
             api.put_archive(container, "/", _job(chunks))
         run_to_end(self._engine, container, self._work)
-        with engine_errors(self._work.doing):
-            stream, _ = api.get_archive(container, f"/{_FOLDER}/output", chunk_size=1 << 20)
+        with archive_of(self._engine, container, f"/{_FOLDER}/output", self._work) as stream:
             yield from _results(stream)
 
 

@@ -21,7 +21,7 @@ from images.base.normalise import difference, normalised
 from images.base.recipe import Recipe
 from images.base.saved import saved_layers
 from images.base.source import Source
-from images.build_container import Work, build_container, run_to_end
+from images.build_container import Work, archive_of, build_container, run_to_end
 from images.files import Cache
 from images.image_config import ImageConfig, Layer
 from toolchain.core.containers.faults import engine_errors
@@ -38,7 +38,6 @@ import json, runpy, sys
 for sys.argv in json.loads(sys.argv[1]):
     runpy.run_path(sys.argv[0], run_name="__main__")
 """
-_READ: Final = 1 << 20
 
 
 def make_foreign_base(
@@ -121,5 +120,5 @@ def _prepare(engine: ContainerEngine, cache: Cache, foreign: _Foreign) -> Iterat
                 api.put_archive(container, _PLACE, stream)
             api.put_archive(container, _PLACE, b"".join(foreign.files()))
         run_to_end(engine, container, work)
-        with engine_errors(work.doing):
-            yield from api.get_archive(container, _PLACE, chunk_size=_READ)[0]
+        with archive_of(engine, container, _PLACE, work) as stream:
+            yield from stream

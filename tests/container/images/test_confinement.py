@@ -1,6 +1,7 @@
 """The container that compiles reaches nothing, seen from inside and from outside."""
 
 import json
+import struct
 import threading
 import time
 
@@ -94,4 +95,22 @@ def test_a_container_of_a_living_builder_stays(engine, base, warm, tmp_path):
     with build_container.build_container(engine, subject.compiling(base), warm) as alive:
         compiled(engine, base, [chunk(tmp_path, b"x = 1")], warm)
         assert alive in [found["Id"] for found in build_containers(engine)]
+    assert left_behind(engine) == []
+
+
+class Interrupting(struct.Struct):
+    """Reads no number: Ctrl-C comes at that moment."""
+
+    def unpack(self, _data):
+        raise KeyboardInterrupt
+
+
+def test_a_reader_that_is_interrupted_does_not_keep_the_container(engine, base, warm, tmp_path, monkeypatch):
+    """An engine answers no removal while somebody reads from the container."""
+    sources = [chunk(tmp_path, b"x = '" + bytes(range(48, 58)) * 100_000 + b"'\n")] * 8
+    monkeypatch.setattr(subject, "_LENGTH", Interrupting("<I"))
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        compiled(engine, base, sources, warm)
+    assert time.monotonic() - started < 30
     assert left_behind(engine) == []
