@@ -114,3 +114,15 @@ def test_a_reader_that_is_interrupted_does_not_keep_the_container(engine, base, 
         compiled(engine, base, sources, warm)
     assert time.monotonic() - started < 30
     assert left_behind(engine) == []
+
+
+def test_a_compiler_that_was_killed_for_memory_is_no_source_without_bytecode(
+    engine, base, warm, tmp_path, monkeypatch
+):
+    """Else the same sources would give another image on a machine with more cores."""
+    work = "output.write_bytes(_compile_chunk(count, io.BytesIO(body)))"
+    assert work in subject.PROGRAM
+    monkeypatch.setattr(subject, "PROGRAM", subject.PROGRAM.replace(work, "os.kill(os.getpid(), signal.SIGKILL)"))
+    with pytest.raises(EngineRefused, match="too little memory"):
+        compiled(engine, base, [chunk(tmp_path, b"x = 1")], warm)
+    assert left_behind(engine) == []
