@@ -184,7 +184,7 @@ class _Build:
                 placed = self._placed(image, previous)
                 phase.cached = placed is not None
                 if placed is None:
-                    image, placed = self._place_or_repair(base, wanted, installer, installed, code)
+                    image, placed = self._place_or_repair(image, base, wanted, installer, installed)
         self._settle(placed.id, previous)
         size = sum(layer.size for layer in image.layers)
         tests = wanted[1].lock if len(wanted) > 1 else None
@@ -265,13 +265,12 @@ class _Build:
 
     def _place_or_repair(
         self,
+        image: ImageConfig,
         base: BaseImage,
         wanted: tuple[Installation, ...],
         installer: Installer,
         installed: Installed,
-        code: Layer,
     ) -> tuple[ImageConfig, Placed]:
-        image = self._image(base, wanted, (*installed.layers, code))
         try:
             return image, self._place(image, base, installed.held)
         except (EngineRefused, FileChanged):
@@ -279,8 +278,8 @@ class _Build:
             repaired = installer.repair(wanted, installed.layers)
             if repaired is None:
                 raise
-        image = self._image(base, wanted, (*repaired.layers, code))
-        return image, self._place(image, base, repaired.held)
+        mended = self._image(base, wanted, (*repaired.layers, image.layers[-1]))
+        return mended, self._place(mended, base, repaired.held)
 
     def _place(self, image: ImageConfig, base: BaseImage, held: frozenset[str]) -> Placed:
         memory = RouteMemory(self._cache, self._engine)

@@ -30,8 +30,6 @@ from images.image_config import Layer, layer_of
 from images.layout import LAYOUT_VERSION, PLATFORM_NAMES
 from images.overlaps import joined
 from images.pylock import Lock
-from images.tools import Tools
-from toolchain.core.containers.model import ContainerEngine
 from toolchain.core.digests import sha256_json
 from toolchain.core.tarball import END, FileChanged, FilePart, Part, total_size
 
@@ -119,10 +117,6 @@ class DependencyLayers:
         with suppress(OSError, ValueError):
             return [str(line) for line in json.loads(self._record(wanted).read_bytes())["remarks"]]
         return []
-
-    def tools(self, engine: ContainerEngine) -> Tools:
-        """What makes layers, started."""
-        return Tools(self._cache, engine, self._base)
 
     def compile(self, groups: Sequence[Unpacked], compiler: Compiler) -> list[list[Path]]:
         """The bytecode of several installations, for each of their pieces.

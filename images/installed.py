@@ -43,6 +43,7 @@ class Installer:
         self._cache = cache
         self._layers = DependencyLayers(cache, base)
         self._engine = engine
+        self._base = base
         self._phases = phases
         self._preload = preload
         self._below = frozenset(layer.diff_id for layer in base.config.layers)
@@ -60,7 +61,7 @@ class Installer:
         """There will be layers to make: start what that takes, beside whatever comes first; from any thread."""
         with self._starting:
             if self._started is None:
-                self._started = self._layers.tools(self._engine)
+                self._started = Tools(self._cache, self._engine, self._base)
 
     def install(self, wanted: tuple[Installation, ...]) -> Installed:
         """The layers of ``wanted``. Those on record are named by it, also when their pieces were pruned since."""

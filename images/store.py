@@ -60,11 +60,14 @@ class WheelStore:
         wheels = sorted(wheels, key=lambda wheel: -wheel.size)
         arrived = arrived or _nobody_waits
         paths = {wheel.sha256: self.path(wheel.sha256) for wheel in wheels}
-        missing = [wheel for wheel in wheels if not paths[wheel.sha256].is_file()]
+        missing = []
         for wheel in wheels:
-            touch(paths[wheel.sha256])
-            if wheel not in missing:
-                arrived(wheel, paths[wheel.sha256])
+            path = paths[wheel.sha256]
+            touch(path)
+            if path.is_file():
+                arrived(wheel, path)
+            else:
+                missing.append(wheel)
         if not missing:
             return Fetched(paths, 0)
         counter = _Counter(progress)

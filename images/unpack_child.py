@@ -15,7 +15,8 @@ from typing import Any
 from images.files import Cache
 from images.fragments import Fragments
 from images.pylock import LockedWheel
-from toolchain.core.errors import DependencyFault, MixpeekError
+from images.wheel import refusal
+from toolchain.core.errors import MixpeekError
 
 
 def main() -> None:
@@ -36,10 +37,8 @@ def _problem(fragments: Fragments, path: Path, wheel: LockedWheel, root: str) ->
     try:
         fragments.make(path, wheel, root)
     except MemoryError:
-        problem: MixpeekError = DependencyFault(
-            f"{wheel.filename} is refused: reading it takes more than {int(sys.argv[2]) >> 20} MiB",
-            remedy="choose another version of the package, and tell its authors",
-        )
+        what = f"reading it takes more than {int(sys.argv[2]) >> 20} MiB"
+        problem: MixpeekError = refusal(wheel.filename, what)
     except MixpeekError as reason:
         problem = reason
     else:

@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
-import images
+from images.environment import program_path
 from images.faults import StoreUnavailable
 from images.files import Cache
 from images.fragments import Fragment, Fragments
 from images.pylock import LockedWheel
+from images.wheel import refusal
 from toolchain.core.errors import DependencyFault, DownloadCorrupt, MixpeekError
-from toolchain.core.process import spawn
+from toolchain.core.process import own_program, spawn
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -76,10 +76,8 @@ class Unpackers:
         return replace(made, made=True)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        home = str(Path(images.__file__).resolve().parent.parent)
-        program = f"import sys; sys.path.insert(0, {home!r}); from images.unpack_child import main; main()"
-        argv = [sys.executable, "-I", "-c", program, str(self._cache.root), str(self._memory)]
-        return self._end.enter_context(spawn(argv, env={"PATH": os.environ.get("PATH", "")}))
+        argv = [*own_program("images.unpack_child"), str(self._cache.root), str(self._memory)]
+        return self._end.enter_context(spawn(argv, env={"PATH": program_path()}))
 
     def _ask(self, child: subprocess.Popen[bytes], path: Path, wheel: LockedWheel, root: str) -> None:
         assert child.stdin is not None
@@ -106,10 +104,7 @@ def _died(child: subprocess.Popen[bytes], wheel: LockedWheel) -> MixpeekError:
     words = child.stderr.read()[-_WORDS:].decode(errors="replace").strip() if child.stderr else ""
     last = words.splitlines()[-1] if words else f"status {status}"
     if status < 0:
-        return DependencyFault(
-            f"{wheel.filename} is refused: reading it ended the process that did (signal {-status})",
-            remedy="choose another version of the package, and tell its authors",
-        )
+        return refusal(wheel.filename, f"reading it ended the process that did (signal {-status})")
     return StoreUnavailable(
         f"{wheel.filename} could not be unpacked: {last}",
         remedy="run `mixpeek doctor`; if the disk is well, tell us, with this line",

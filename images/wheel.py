@@ -191,7 +191,7 @@ class Wheel:
         return folders
 
     def _refusal(self, what: str) -> DependencyFault:
-        return _refusal(self.filename, what)
+        return refusal(self.filename, what)
 
 
 @contextmanager
@@ -201,14 +201,15 @@ def open_wheel(path: Path, filename: str) -> Iterator[Wheel]:
         try:
             archive = zipfile.ZipFile(file)
         except TableTooLarge as reason:
-            raise _refusal(filename, str(reason)) from reason
+            raise refusal(filename, str(reason)) from reason
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as reason:
-            raise _refusal(filename, f"it is not a zip archive ({reason})") from reason
+            raise refusal(filename, f"it is not a zip archive ({reason})") from reason
         with archive:
             yield Wheel(archive, filename)
 
 
-def _refusal(filename: str, what: str) -> DependencyFault:
+def refusal(filename: str, what: str) -> DependencyFault:
+    """The error for a wheel that is not installed; ``what`` says why."""
     return DependencyFault(
         f"{filename} is refused: {what}", remedy="choose another version of the package, and tell its authors"
     )

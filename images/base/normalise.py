@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Final
 
+from images.layout import WHITEOUT
 from toolchain.core.tarball import END, header, padding
 
-_WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"
 _KINDS: Final = {
     tarfile.REGTYPE: b"0",
@@ -108,8 +108,8 @@ def _merge(merged: dict[str, _Entry], archive: tarfile.TarFile, member: tarfile.
     folder, _, last = name.rpartition("/")
     if last == _OPAQUE:
         _drop(merged, folder, itself=False)
-    elif last.startswith(_WHITEOUT):
-        _drop(merged, f"{folder}/{last.removeprefix(_WHITEOUT)}".lstrip("/"), itself=True)
+    elif last.startswith(WHITEOUT):
+        _drop(merged, f"{folder}/{last.removeprefix(WHITEOUT)}".lstrip("/"), itself=True)
     else:
         merged.pop(_whiteout(name), None)
     merged[name] = (archive, member)
@@ -121,11 +121,11 @@ def _plain(name: str) -> str:
 
 def _whiteout(name: str) -> str:
     folder, _, last = name.rpartition("/")
-    return f"{folder}/{_WHITEOUT}{last}".lstrip("/")
+    return f"{folder}/{WHITEOUT}{last}".lstrip("/")
 
 
 def _is_whiteout(name: str) -> bool:
-    return name.rpartition("/")[2].startswith(_WHITEOUT)
+    return name.rpartition("/")[2].startswith(WHITEOUT)
 
 
 def _drop(merged: dict[str, _Entry], place: str, *, itself: bool) -> None:

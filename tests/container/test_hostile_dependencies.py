@@ -146,22 +146,25 @@ threading.Thread(target=forge, daemon=True).start()
         assert report.result is None
 
 
-def test_a_process_that_an_import_started_sees_no_stage(ran, plugin):
-    spoil(plugin, LOOK.format(between=""))
-    stray = COUNTER + "\nif not os.fork():\n    os.setsid()\n    os.fork() and os._exit(0)\n    count()\n"
-    transcript = ran({BY_PANDAS: stray})
-    first, second = transcript.stages.values()
-    for report in (first, second):
-        assert report.status == 0, report
-        assert "still\n1 others" in report.output
-    assert any(subject.startswith("an imported package's ") for subject in left(first))
+FORKED = """
+if not os.fork():
+    os.setsid()
+    os.fork() and os._exit(0)
+    count()
+"""
+# Each child goes on where its parent ends, so that no list of processes is true for long.
+HOPPING = """
+if not os.fork():
+    os.setsid()
+    while True:
+        os.fork() and os._exit(0)
+"""
 
 
-def test_a_process_that_hops_away_from_an_import_is_caught(ran, plugin):
-    """Each child goes on where its parent ends, so that no list of processes is true for long."""
+@pytest.mark.parametrize("stray", [FORKED, HOPPING], ids=["forked", "hopping"])
+def test_a_process_that_an_import_started_sees_no_stage(ran, plugin, stray):
     spoil(plugin, LOOK.format(between=""))
-    hopper = "\nif not os.fork():\n    os.setsid()\n    while True:\n        os.fork() and os._exit(0)\n"
-    first, second = ran({BY_PANDAS: COUNTER + hopper}).stages.values()
+    first, second = ran({BY_PANDAS: COUNTER + stray}).stages.values()
     for report in (first, second):
         assert report.status == 0, report
         assert "still\n1 others" in report.output

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import toolchain
 from toolchain.core.errors import ProcessFailed
 
 _OUTPUT_LIMIT = 4 << 20
@@ -103,6 +105,13 @@ def spawn(
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
+
+
+def own_program(module: str) -> list[str]:
+    """The command that runs ``main`` of a module of ours, isolated: no Python setting of the caller counts."""
+    root = str(Path(toolchain.__file__).resolve().parent.parent)
+    program = f"import sys; sys.path.insert(0, {root!r}); from {module} import main; main()"
+    return [sys.executable, "-I", "-c", program]
 
 
 def start_daemon(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> int:

@@ -14,6 +14,7 @@ from toolchain.core.errors import ExitCode, MixpeekError
 from toolchain.core.reporter import Phase, Reporter
 from toolchain.core.sizes import shown_bytes
 from toolchain.publish.client.errors import (
+    NEXT_VERSION,
     AlreadyThere,
     DeploymentRefused,
     NotThere,
@@ -32,7 +33,6 @@ from toolchain.publish.record.reading import record_document
 
 _CONTENT_TYPES: Final = {"tar.gz": "application/gzip", "zip": "application/zip"}
 _ROUNDS: Final = 3
-_NEXT_VERSION: Final = "mend what the reason names, raise the version and publish again"
 
 
 class DeploymentFailed(MixpeekError):
@@ -373,11 +373,11 @@ def wait_for_deployment(platform: Platform, plugin: str, waiting: Waiting, telle
             raise DeploymentFailed(
                 f"the deployment failed: {status.error or status.message or 'the server gives no reason'}",
                 where=plugin,
-                remedy=_NEXT_VERSION,
+                remedy=NEXT_VERSION,
             )
         if status.status == "not_deployed":
             reason = status.error or status.message or "the server says so, without a reason"
-            anew = _NEXT_VERSION if status.stopped else f"`mixpeek plugin deploy {plugin}` asks anew"
+            anew = NEXT_VERSION if status.stopped else f"`mixpeek plugin deploy {plugin}` asks anew"
             raise DeploymentFailed(
                 f"published, but not deployed: {reason}",
                 where=plugin,

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import toolchain
-from toolchain.core.process import spawn
+from toolchain.core.process import own_program, spawn
 from toolchain.scan.model import Limits
 
 _ONE_WORKER_FILES = 24
@@ -96,9 +93,7 @@ def _worker(judge: list[str], sources: Sources, limits: Limits, ends: float) -> 
         "sizes": {name: len(data) for name, data in sources.files.items()},
         "judge": judge,
     }
-    root = str(Path(toolchain.__file__).resolve().parent.parent)
-    program = f"import sys; sys.path.insert(0, {root!r}); from {sources.program} import main; main()"
-    argv = [sys.executable, "-I", "-c", program]
+    argv = own_program(sources.program)
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"}
     with spawn(argv, env=environment) as process:
         assert process.stdin is not None

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from toolchain.core.errors import ExitCode, MixpeekError
 from toolchain.publish.client.refusals import Reason
+
+NEXT_VERSION: Final = "mend what the reason names, raise the version and publish again"
+"""What to do about a release that will never be deployed."""
 
 
 class ServerRefused(MixpeekError):

@@ -13,6 +13,7 @@ from toolchain.core.digests import sha256_json
 from toolchain.core.errors import UsageFault
 from toolchain.publish.client.collections import Collections
 from toolchain.publish.client.errors import (
+    NEXT_VERSION,
     AlreadyThere,
     AnswerMalformed,
     DeploymentRefused,
@@ -271,7 +272,7 @@ _MEANINGS: Final[Mapping[int, _Meaning]] = {
 _UNDEPLOYED: Final = _Meaning(
     DeploymentRefused,
     "the server does not deploy this plugin",
-    "mend what the reason names, raise the version and publish again",
+    NEXT_VERSION,
 )
 _QUOTA: Final = _Meaning(
     QuotaReached,
